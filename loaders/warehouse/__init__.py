@@ -1,0 +1,41 @@
+"""The raw layer's writers, one per warehouse, all with the same interface."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from loaders.errors import PermanentError
+from loaders.warehouse.base import RawWrite, Warehouse
+from loaders.warehouse.duckdb_warehouse import DuckDBWarehouse
+from loaders.warehouse.parquet import ParquetRowWriter
+
+__all__ = ["DuckDBWarehouse", "ParquetRowWriter", "RawWrite", "Warehouse", "open_warehouse"]
+
+
+def open_warehouse(
+    target: str,
+    *,
+    duckdb_path: Path,
+    memory_limit: str | None = None,
+    threads: int | None = None,
+    lock_wait_seconds: float = 60.0,
+) -> Warehouse:
+    """Return the raw layer of the warehouse that a target names; nothing is connected yet.
+
+    Args:
+        target: warehouse name (``duckdb``).
+        duckdb_path: file of the DuckDB warehouse.
+        memory_limit: DuckDB memory limit.
+        threads: DuckDB threads.
+        lock_wait_seconds: how long to wait for another process that holds the DuckDB file.
+
+    Raises:
+        PermanentError: no raw-layer writer for this target.
+    """
+    if target == "duckdb":
+        return DuckDBWarehouse(duckdb_path, memory_limit, threads, lock_wait_seconds)
+    raise PermanentError(
+        f"Opening the warehouse {target!r}",
+        "there is no raw-layer writer for it",
+        "Use the target duckdb.",
+    )

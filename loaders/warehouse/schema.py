@@ -30,6 +30,7 @@ class RawTable:
 
     @property
     def column_names(self) -> tuple[str, ...]:
+        """Names in storage order."""
         return tuple(name for name, _ in self.columns)
 
 
@@ -45,8 +46,10 @@ def _table(name: str, description: str, columns: str) -> RawTable:
 METER_TABLES = (
     _table(
         "meter_files",
-        "One row per delivered file (or zip member, or API answer) of a billing day.",
-        "billing_day:date file_name source file_hash byte_count:integer line_count:integer "
+        "One row per delivered file (or zip member, or API answer) of a billing day. source (here and in the other "
+        "meter tables): FILE or API; status: ACCEPTED or QUARANTINED; delivered_*: the object in the landing folder.",
+        "billing_day:date source file_name delivered_name delivered_byte_count:integer delivered_stamp file_hash "
+        "byte_count:integer line_count:integer "
         "record_count:integer accepted_record_count:integer rejected_record_count:integer "
         "version_header created_text from_participant to_participant "
         "has_header:integer has_end:integer status reason_code reason extracted_at:timestamp",
@@ -54,12 +57,12 @@ METER_TABLES = (
     _table(
         "meter_headers",
         "One row per 100, 200 and 900 record kept, as delivered.",
-        "billing_day:date file_name line_number:integer record_indicator nmi record_text",
+        "billing_day:date source file_name line_number:integer record_indicator nmi record_text",
     ),
     _table(
         "meter_interval_records",
         "One row per 300 record (or API channel-day), tagged with its 200 header; interval values still one text.",
-        "billing_day:date file_name line_number:integer source "
+        "billing_day:date source file_name line_number:integer "
         "nmi nmi_suffix nmi_configuration register_id mdm_data_stream meter_serial_number unit "
         "interval_length_minutes:integer next_scheduled_read_date "
         "interval_date values_text value_count:integer content_hash "
@@ -68,19 +71,19 @@ METER_TABLES = (
     _table(
         "meter_interval_events",
         "One row per 400 record, tied to its 300 by parent_line_number.",
-        "billing_day:date file_name line_number:integer parent_line_number:integer "
+        "billing_day:date source file_name line_number:integer parent_line_number:integer "
         "start_interval end_interval quality_method reason_code reason_description",
     ),
     _table(
         "meter_b2b_details",
         "One row per 500 (record_indicator 500) or 550 record, tied to its 300 or 250 by parent_line_number.",
-        "billing_day:date file_name line_number:integer parent_line_number:integer record_indicator "
+        "billing_day:date source file_name line_number:integer parent_line_number:integer record_indicator "
         "trans_code ret_service_order read_text index_read previous_trans_code previous_ret_service_order",
     ),
     _table(
         "meter_accumulation_records",
         "One row per 250 record (NEM13).",
-        "billing_day:date file_name line_number:integer source "
+        "billing_day:date source file_name line_number:integer "
         "nmi nmi_configuration register_id nmi_suffix mdm_data_stream meter_serial_number direction_indicator "
         "previous_register_read previous_read_text previous_quality_method previous_reason_code "
         "previous_reason_description current_register_read current_read_text current_quality_method "
@@ -90,84 +93,149 @@ METER_TABLES = (
     _table(
         "rejected_records",
         "One row per record that could not be kept; line_number 0 stands for the whole file.",
-        "billing_day:date file_name line_number:integer record_indicator nmi reason_code reason",
+        "billing_day:date source file_name line_number:integer record_indicator nmi reason_code reason",
     ),
 )
 
 RETAILER_TABLES = (
-    _table("retailer_customers", "Customers as the retailer's database has them now.",
-           "customer_id customer_name email customer_type is_gst_registered updated_at"),
+    _table(
+        "retailer_customers",
+        "Customers as the retailer's database has them now.",
+        "customer_id customer_name email customer_type is_gst_registered updated_at",
+    ),
     _table("retailer_contract_accounts", "Contract accounts.", "contract_account_id customer_id"),
-    _table("retailer_service_points", "Service points (NMIs).",
-           "nmi jurisdiction distributor network_tariff_code meter_type delivery is_life_support is_vacant "
-           "connection_capability_kw distribution_loss_factor"),
+    _table(
+        "retailer_service_points",
+        "Service points (NMIs).",
+        "nmi jurisdiction distributor network_tariff_code meter_type delivery is_life_support is_vacant "
+        "connection_capability_kw distribution_loss_factor",
+    ),
     _table("retailer_contracts", "Contracts.", "contract_id contract_account_id nmi start_date end_date"),
-    _table("retailer_contract_plans", "Which plan holds for a contract from when.",
-           "contract_id plan_id start_date end_date"),
+    _table(
+        "retailer_contract_plans",
+        "Which plan holds for a contract from when.",
+        "contract_id plan_id start_date end_date",
+    ),
     _table("retailer_contract_terms", "Terms agreed for a contract.", "contract_id term value start_date end_date"),
     _table("retailer_devices", "Devices (meters).", "device_id serial_number nmi installed_date removed_date"),
-    _table("retailer_registers", "Registers of devices.",
-           "device_id register_id nmi_suffix usage_type time_band unit multiplier integer_places decimal_places"),
-    _table("retailer_meter_readings", "Readings of manually read meters, by reading date.",
-           "customer_id meter_id register_id meter_reading reading_date reading_type read_at"),
-    _table("retailer_meter_reading_orders", "IS-U's meter reading orders; billing_day is the scheduled read date.",
-           "billing_day:date meter_reading_order_id contract_id device_id register_id meter_reading_reason "
-           "scheduled_read_date period_start_date previous_reading"),
+    _table(
+        "retailer_registers",
+        "Registers of devices.",
+        "device_id register_id nmi_suffix usage_type time_band unit multiplier integer_places decimal_places",
+    ),
+    _table(
+        "retailer_meter_readings",
+        "Readings of manually read meters, by reading date.",
+        "customer_id meter_id register_id meter_reading reading_date reading_type read_at",
+    ),
+    _table(
+        "retailer_meter_reading_orders",
+        "IS-U's meter reading orders; billing_day is the scheduled read date.",
+        "billing_day:date meter_reading_order_id contract_id device_id register_id meter_reading_reason "
+        "scheduled_read_date period_start_date previous_reading",
+    ),
 )
 
 _PLAN = "plan_id version_hash "
 
 PLAN_TABLES = (
-    _table("plan_versions", "One row per distinct answer of the plan register for a plan.",
-           _PLAN + "first_seen_billing_day:date effective_from last_updated customer_type pricing_model time_zone "
-           "display_name brand content_json"),
-    _table("plan_tariff_periods", "tariffPeriod entries.",
-           _PLAN + "tariff_period_number:integer display_name start_date end_date daily_supply_charge_type "
-           "daily_supply_charge time_zone rate_block_type"),
-    _table("plan_supply_bands", "bandedDailySupplyCharges entries.",
-           _PLAN + "tariff_period_number:integer band_number:integer unit_price measure_unit volume"),
-    _table("plan_rates", "One row per step of a rate. section: TARIFF_PERIOD, CONTROLLED_LOAD or FEED_IN; "
-           "rate_block: SINGLE_RATE or TIME_OF_USE; rate_number counts the rates of its parent from 1.",
-           _PLAN + "section parent_number:integer rate_block rate_number:integer rate_type display_name description "
-           "period daily_supply_charge step_number:integer unit_price measure_unit volume"),
-    _table("plan_rate_windows", "timeOfUse and timeVariations entries of a rate.",
-           _PLAN + "section parent_number:integer rate_number:integer window_number:integer days start_time end_time"),
-    _table("plan_controlled_loads", "controlledLoad entries.",
-           _PLAN + "controlled_load_number:integer display_name rate_block_type start_date end_date"),
-    _table("plan_feed_ins", "solarFeedInTariff entries.",
-           _PLAN + "feed_in_number:integer display_name description scheme payer_type tariff_type start_date end_date"),
-    _table("plan_demand_charges", "demandCharges entries.",
-           _PLAN + "tariff_period_number:integer demand_number:integer display_name description amount measure_unit "
-           "start_time end_time days min_demand max_demand measurement_period charge_period"),
+    _table(
+        "plan_versions",
+        "One row per distinct answer of the plan register for a plan.",
+        _PLAN + "first_seen_billing_day:date effective_from last_updated customer_type pricing_model time_zone "
+        "display_name brand content_json",
+    ),
+    _table(
+        "plan_tariff_periods",
+        "tariffPeriod entries.",
+        _PLAN + "tariff_period_number:integer display_name start_date end_date daily_supply_charge_type "
+        "daily_supply_charge time_zone rate_block_type",
+    ),
+    _table(
+        "plan_supply_bands",
+        "bandedDailySupplyCharges entries.",
+        _PLAN + "tariff_period_number:integer band_number:integer unit_price measure_unit volume",
+    ),
+    _table(
+        "plan_rates",
+        "One row per step of a rate. section: TARIFF_PERIOD, CONTROLLED_LOAD or FEED_IN; "
+        "rate_block: SINGLE_RATE or TIME_OF_USE; rate_number counts the rates of its parent from 1.",
+        _PLAN + "section parent_number:integer rate_block rate_number:integer rate_type display_name description "
+        "period daily_supply_charge step_number:integer unit_price measure_unit volume",
+    ),
+    _table(
+        "plan_rate_windows",
+        "timeOfUse and timeVariations entries of a rate.",
+        _PLAN + "section parent_number:integer rate_number:integer window_number:integer days start_time end_time",
+    ),
+    _table(
+        "plan_controlled_loads",
+        "controlledLoad entries.",
+        _PLAN + "controlled_load_number:integer display_name rate_block_type start_date end_date",
+    ),
+    _table(
+        "plan_feed_ins",
+        "solarFeedInTariff entries.",
+        _PLAN + "feed_in_number:integer display_name description scheme payer_type tariff_type start_date end_date",
+    ),
+    _table(
+        "plan_demand_charges",
+        "demandCharges entries.",
+        _PLAN + "tariff_period_number:integer demand_number:integer display_name description amount measure_unit "
+        "start_time end_time days min_demand max_demand measurement_period charge_period",
+    ),
     _table("plan_fees", "fees entries.", _PLAN + "fee_number:integer fee_type term amount rate description"),
-    _table("plan_discounts", "discounts entries.",
-           _PLAN + "discount_number:integer display_name description discount_type category end_date method "
-           "rate amount usage_amount"),
-    _table("plan_green_power", "greenPowerCharges entries, one row per tier.",
-           _PLAN + "green_power_number:integer display_name description scheme charge_type tier_number:integer "
-           "percent_green amount rate"),
-    _table("plan_unknown_fields", "Fields or enumeration values of a plan that the standard does not name.",
-           _PLAN + "field_path field_value"),
+    _table(
+        "plan_discounts",
+        "discounts entries.",
+        _PLAN + "discount_number:integer display_name description discount_type category end_date method "
+        "rate amount usage_amount",
+    ),
+    _table(
+        "plan_green_power",
+        "greenPowerCharges entries, one row per tier.",
+        _PLAN + "green_power_number:integer display_name description scheme charge_type tier_number:integer "
+        "percent_green amount rate",
+    ),
+    _table(
+        "plan_unknown_fields",
+        "Fields or enumeration values of a plan that the standard does not name.",
+        _PLAN + "field_path field_value",
+    ),
 )
 
 OTHER_TABLES = (
-    _table("market_calendar",
-           "One row per jurisdiction, clock (LOCAL, AEST), market day and half hour (1 to 48): what the plan's clock "
-           "says at the start of that half hour.",
-           "jurisdiction clock market_date:date half_hour:integer local_date:date local_start_minute:integer "
-           "weekday is_public_holiday:integer is_business_day:integer"),
-    _table("source_outcomes", "How the last read of each source went for a billing day.",
-           "billing_day:date source_name status detail row_count:integer started_at:timestamp finished_at:timestamp"),
-    _table("exception_queue", "Snapshot of the exception queue.",
-           "exception_id billing_day:date rule_code severity nmi nmi_suffix contract_id first_market_date:date "
-           "last_market_date:date detail state state_reason state_actor state_at:timestamp detected_at:timestamp"),
-    _table("load_ledger", "Snapshot of the load ledger: what is known of every reading sent to SAP.",
-           "reading_key meter_reading_order_id billing_day:date contract_id device_id register_id reading_date:date "
-           "meter_reading_reason reading_result unrounded_reading content_hash state sap_document_id sap_status_code "
-           "attempt_count:integer message updated_at:timestamp"),
-    _table("sap_billed_consumption", "ContractConsumptionValues as SAP last answered, one row per contract and period.",
-           "contract_id start_date:date end_date:date period_type billed_amount currency consumption_value "
-           "consumption_unit meter_reading_category read_at:timestamp"),
+    _table(
+        "market_calendar",
+        "One row per jurisdiction, clock (LOCAL, AEST), market day and half hour (1 to 48): what the plan's clock "
+        "says at the start of that half hour.",
+        "jurisdiction clock market_date:date half_hour:integer local_date:date local_start_minute:integer "
+        "weekday is_public_holiday:integer is_business_day:integer",
+    ),
+    _table(
+        "source_outcomes",
+        "How the last read of each source went for a billing day.",
+        "billing_day:date source_name status detail row_count:integer started_at:timestamp finished_at:timestamp",
+    ),
+    _table(
+        "exception_queue",
+        "Snapshot of the exception queue.",
+        "exception_id billing_day:date rule_code severity nmi nmi_suffix contract_id first_market_date:date "
+        "last_market_date:date detail state state_reason state_actor state_at:timestamp detected_at:timestamp",
+    ),
+    _table(
+        "load_ledger",
+        "Snapshot of the load ledger: what is known of every reading sent to SAP.",
+        "reading_key meter_reading_order_id billing_day:date contract_id device_id register_id reading_date:date "
+        "meter_reading_reason reading_result unrounded_reading content_hash state sap_document_id sap_status_code "
+        "attempt_count:integer message updated_at:timestamp",
+    ),
+    _table(
+        "sap_billed_consumption",
+        "ContractConsumptionValues as SAP last answered, one row per contract and period.",
+        "contract_id start_date:date end_date:date period_type billed_amount currency consumption_value "
+        "consumption_unit meter_reading_category read_at:timestamp",
+    ),
 )
 
 RAW_TABLES: dict[str, RawTable] = {
