@@ -1,0 +1,37 @@
+{# Text helpers whose spelling differs between engines. Arguments are SQL expressions given as Jinja strings. #}
+
+{# Null when there is nothing in it: files write "no value" as an empty or blank field. #}
+{% macro clean_text(expression) %}nullif(trim({{ expression }}), ''){% endmacro %}
+
+{% macro text_length(expression) %}{{ adapter.dispatch('text_length')(expression) }}{% endmacro %}
+{% macro default__text_length(expression) %}length({{ expression }}){% endmacro %}
+{% macro sqlserver__text_length(expression) %}len({{ expression }}){% endmacro %}
+
+{% macro text_of(expression, length=40) %}cast({{ expression }} as {{ text_type(length) }}){% endmacro %}
+
+{# Join expressions to one text; a null counts as empty on every engine. #}
+{% macro concat_text(expressions) %}{{ adapter.dispatch('concat_text')(expressions) }}{% endmacro %}
+{% macro default__concat_text(expressions) %}concat({{ expressions | join(', ') }}){% endmacro %}
+{% macro spark__concat_text(expressions) -%}
+    concat({% for e in expressions %}coalesce(cast({{ e }} as string), ''){% if not loop.last %}, {% endif %}{% endfor %})
+{%- endmacro %}
+
+{# Aggregate: the texts of a group in order, separated. #}
+{% macro join_text(expression, separator, order_by) %}{{ adapter.dispatch('join_text')(expression, separator, order_by) }}{% endmacro %}
+{% macro default__join_text(expression, separator, order_by) -%}
+    string_agg({{ expression }}, '{{ separator }}' order by {{ order_by }})
+{%- endmacro %}
+{% macro sqlserver__join_text(expression, separator, order_by) -%}
+    string_agg(cast({{ expression }} as varchar(max)), '{{ separator }}') within group (order by {{ order_by }})
+{%- endmacro %}
+{% macro spark__join_text(expression, separator, order_by) -%}
+    listagg(cast({{ expression }} as string), '{{ separator }}') within group (order by {{ order_by }})
+{%- endmacro %}
+
+{# A stable key: the first 32 hexadecimal digits of SHA-256, the same on every engine for ASCII text. #}
+{% macro text_hash(expression) %}{{ adapter.dispatch('text_hash')(expression) }}{% endmacro %}
+{% macro default__text_hash(expression) %}substring(sha256({{ expression }}), 1, 32){% endmacro %}
+{% macro sqlserver__text_hash(expression) -%}
+    lower(substring(convert(varchar(64), hashbytes('SHA2_256', cast({{ expression }} as varchar(max))), 2), 1, 32))
+{%- endmacro %}
+{% macro spark__text_hash(expression) %}substring(sha2({{ expression }}, 256), 1, 32){% endmacro %}

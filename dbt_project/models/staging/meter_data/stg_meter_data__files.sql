@@ -1,0 +1,25 @@
+-- One row per delivered file, zip member or API answer of a billing day.
+select
+    billing_day,
+    source,
+    file_name,
+    {{ clean_text('delivered_name') }} as delivered_name,
+    delivered_byte_count,
+    {{ clean_text('delivered_stamp') }} as delivered_stamp,
+    file_hash,
+    byte_count,
+    line_count,
+    record_count,
+    accepted_record_count,
+    rejected_record_count,
+    {{ clean_text('version_header') }} as version_header,
+    {{ market_time_to_utc('created_text') }} as created_at,
+    {{ clean_text('from_participant') }} as from_participant,
+    {{ clean_text('to_participant') }} as to_participant,
+    has_header,
+    has_end,
+    status,
+    {{ clean_text('reason_code') }} as reason_code,
+    {{ clean_text('reason') }} as reason,
+    extracted_at
+from {{ source('meter_data', 'meter_files') }}
