@@ -1,0 +1,86 @@
+{# How the plan register writes times, days, dates and periods. #}
+
+{# `700`, `0700`, `07:00` and `07:00:00` as the minute of the day; null when it is no time. 24:00 is 1440. #}
+{% macro minute_of_day(expression) -%}
+    {%- set digits = "replace(" ~ clean_text(expression) ~ ", ':', '')" -%}
+    {%- set four -%}
+        case
+            when {{ text_length(digits) }} <= 4 then right({{ concat_text(["'0000'", digits]) }}, 4)
+            when {{ text_length(digits) }} <= 6 then substring(right({{ concat_text(["'000000'", digits]) }}, 6), 1, 4)
+        end
+    {%- endset -%}
+    case
+        when try_cast(substring({{ four }}, 1, 2) as integer) between 0 and 23
+            and try_cast(substring({{ four }}, 3, 2) as integer) between 0 and 59
+            then
+                try_cast(substring({{ four }}, 1, 2) as integer) * 60
+                + try_cast(substring({{ four }}, 3, 2) as integer)
+        when {{ four }} = '2400' then 1440
+    end
+{%- endmacro %}
+
+{# The end of a window as the first minute not in it. An end whose minute is 59 is the last minute included
+   (the Energy Made Easy form); 00:00 as an end is the end of the day. #}
+{% macro window_end_minute(expression) -%}
+    {%- set minute = minute_of_day(expression) -%}
+    case
+        when ({{ minute }}) = 0 then 1440
+        when ({{ minute }}) % 60 = 59 then ({{ minute }}) + 1
+        else {{ minute }}
+    end
+{%- endmacro %}
+
+{# 1 when a list of days, however it is delimited, names the day. BUSINESS_DAYS and PUBLIC_HOLIDAYS hold none of the
+   three-letter names (checked against MON, TUE, WED, THU, FRI, SAT and SUN), so a plain search is enough. #}
+{% macro days_name(expression, day) -%}
+    case when upper({{ expression }}) like '%{{ day }}%' then 1 else 0 end
+{%- endmacro %}
+
+{# `mm-dd` as the number mmdd; null when it is no such date. #}
+{% macro month_day(expression) -%}
+    {%- set text = clean_text(expression) -%}
+    case
+        when {{ text_length(text) }} = 5
+            and substring({{ text }}, 3, 1) = '-'
+            and try_cast({{ concat_text(["'2000-'", text]) }} as date) is not null
+            then
+                try_cast(substring({{ text }}, 1, 2) as integer) * 100
+                + try_cast(substring({{ text }}, 4, 2) as integer)
+    end
+{%- endmacro %}
+
+{# The month and day of a date as the number mmdd. #}
+{% macro month_day_of(date) -%}
+    (month({{ date }}) * 100 + day({{ date }}))
+{%- endmacro %}
+
+{# Whether a date falls into a yearly season, both ends included, that may wrap over New Year. #}
+{% macro season_holds(date, first_month_day, last_month_day) -%}
+    (
+        (
+            {{ first_month_day }} <= {{ last_month_day }}
+            and {{ month_day_of(date) }} between {{ first_month_day }} and {{ last_month_day }}
+        )
+        or (
+            {{ first_month_day }} > {{ last_month_day }}
+            and (
+                {{ month_day_of(date) }} >= {{ first_month_day }}
+                or {{ month_day_of(date) }} <= {{ last_month_day }}
+            )
+        )
+    )
+{%- endmacro %}
+
+{# The count in an ISO duration with one designator (P1D, P3M): null when it is none. #}
+{% macro duration_count(expression) -%}
+    {%- set text = "upper(" ~ clean_text(expression) ~ ")" -%}
+    case
+        when {{ text }} like 'P%D' or {{ text }} like 'P%W' or {{ text }} like 'P%M' or {{ text }} like 'P%Y'
+            then nullif(try_cast(substring({{ text }}, 2, {{ text_length(text) }} - 2) as integer), 0)
+    end
+{%- endmacro %}
+
+{# Its designator: D, W, M or Y. #}
+{% macro duration_unit(expression) -%}
+    right(upper({{ clean_text(expression) }}), 1)
+{%- endmacro %}
