@@ -1,0 +1,46 @@
+"""Fixtures for the pretend SAP: a store filled from a tiny retailer database, served over HTTP on loopback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from sandbox.faults import FaultStore
+from sandbox.http import FaultMiddleware, Router, SandboxServer
+from sandbox.sap_gateway import SapGateway
+from sandbox.sap_model import SERVICE_PATH
+from sandbox.sap_store import SapStore, load_from_retailer
+from tests.unit.sandbox.sap_world import PASSWORD, USER, Client, write_retailer
+
+
+@dataclass
+class World:
+    """Everything a test may touch."""
+
+    client: Client
+    store: SapStore
+    gateway: SapGateway
+    faults: FaultStore
+    router: Router
+    retailer_db: Path
+    folder: Path
+
+
+@pytest.fixture
+def sap(tmp_path: Path) -> Iterator[World]:
+    retailer_db, sap_db = tmp_path / "retailer.db", tmp_path / "sap.db"
+    write_retailer(retailer_db)
+    load_from_retailer(retailer_db, sap_db)
+    store = SapStore(sap_db)
+    gateway = SapGateway(store, user=USER, password=PASSWORD)
+    router, faults = Router(), FaultStore()
+    router.mount(SERVICE_PATH, gateway.handle)
+    server = SandboxServer("127.0.0.1", 0, FaultMiddleware(router.handle, faults))
+    server.start()
+    yield World(Client(server.url), store, gateway, faults, router, retailer_db, tmp_path)
+    server.shutdown()
+    server.server_close()
+    store.close()
