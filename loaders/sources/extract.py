@@ -20,7 +20,8 @@ class Extract:
         writes: to be handed to ``Warehouse.replace`` together, so that they take effect together.
         row_counts: staged rows by raw table.
         preview: a few rows of the main table, values as text.
-        detail: facts about the read (files, requests, failures of single items); no secret among them.
+        detail: facts about the read (files, requests); no secret among them.
+        failures: single items that could not be read although the source was there; the source is then incomplete.
     """
 
     source_name: str
@@ -28,6 +29,7 @@ class Extract:
     row_counts: Mapping[str, int]
     preview: Sequence[Mapping[str, str | None]] = ()
     detail: Mapping[str, object] = field(default_factory=dict)
+    failures: Sequence[str] = ()
 
     @property
     def row_count(self) -> int:

@@ -64,6 +64,10 @@ class MeterRows:
         """Keep a 100, 200 or 900 record."""
         self._keep("meter_headers", line_number, indicator, nmi, text)
 
+    def interval_record(self, line_number: int, *values: object) -> None:
+        """Keep a 300 record, or a day of a channel from the API."""
+        self._keep("meter_interval_records", line_number, *values)
+
     def event(self, line_number: int, *values: object) -> None:
         """Keep a 400 record."""
         self._keep("meter_interval_events", line_number, *values)
