@@ -31,6 +31,7 @@ class LedgerReading:
     is_held: bool = False
     is_billed: bool = False
     sap_status_code: str | None = None
+    sap_document_id: str | None = None
 
 
 class PlanStep(StrEnum):
@@ -145,6 +146,14 @@ def correction_message(in_sap: Decimal, wanted: Decimal, *, is_billed: bool) -> 
     )
 
 
+def vanished_message(document_id: str) -> str:
+    """Say why a reading that SAP took but does not show is not simply sent again."""
+    return (
+        f"SAP said that it stored document {document_id} but does not show it; look for it in SAP. "
+        "It is not sent again until a person says that it is not there"
+    )
+
+
 def status_event(status_code: str | None) -> Event:
     """The event that SAP's reading status stands for when the value is ours."""
     if status_code in BILLED_STATUSES:
@@ -167,6 +176,8 @@ def _judge_wish_gone(known: LedgerReading) -> PlanDecision:
 def _judge_absent(known: LedgerReading, refusal: str | None) -> ReadBackDecision:
     if refusal is not None:
         return ReadBackDecision(Event.REFUSED, refusal)
+    if known.state in IN_DOUBT and known.sap_document_id:
+        return ReadBackDecision(Event.OUTCOME_UNKNOWN, vanished_message(known.sap_document_id))
     if known.state in IN_DOUBT:
         return ReadBackDecision(Event.NOT_FOUND, "SAP does not have it: planned again", takes_wanted=True)
     if known.state == State.REVERSAL_NEEDED:

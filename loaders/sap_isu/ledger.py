@@ -38,7 +38,7 @@ from loaders.sap_isu.ledger_rows import (
     write_rows,
 )
 from loaders.sap_isu.readings import PlannedReading, ReadingId, SentReading
-from loaders.sap_isu.states import HELD_BY_SAP, IN_DOUBT, Event, State, can_take, next_state
+from loaders.sap_isu.states import HELD_BY_SAP, Event, State, next_state
 
 _PAGE = 2000
 _MESSAGE_LENGTH = 1000
@@ -153,6 +153,10 @@ class Ledger:
                 lease.verify(connection)
             self._apply(connection, changes)
 
+    def declare_absent(self, reading_key: str, reason: str) -> None:
+        """A person looked into SAP and says that the reading is not there: it may be sent again."""
+        self.apply([Change(reading_key, Event.NOT_FOUND, f"said to be absent from SAP: {reason}", takes_wanted=True)])
+
     def known(self, keys: Sequence[str]) -> dict[str, LedgerReading]:
         """What the ledger has under these keys."""
         with reading(self.engine) as connection:
@@ -246,7 +250,7 @@ class Ledger:
             change_row(row, change, next_state(from_state, change.event))
             if row != before[change.reading_key] or change.event == Event.ACCEPTED:
                 history.append(self._history(row, change.event, from_state, now, change.message))
-            if row["wanted_content_hash"] and can_take(State(row["state"]), Event.VALUE_CHANGED):
+            if row["wanted_content_hash"]:
                 history.extend(self._correct_if_settled(row, now))
         write_rows(connection, before, rows, now)
         self._note(connection, history)
@@ -254,7 +258,7 @@ class Ledger:
     def _correct_if_settled(self, row: Row, now: datetime) -> list[Row]:
         """Turn a wish noted while the outcome was open into a correction once SAP is seen to have the old value."""
         from_state = State(row["state"])
-        if from_state in IN_DOUBT or from_state == State.REVERSAL_NEEDED:
+        if from_state not in {State.CONFIRMED, State.LOCKED}:
             return []
         row["state"] = next_state(from_state, Event.VALUE_CHANGED)
         row["message"] = correction_message(

@@ -138,6 +138,7 @@ def known_of(row: Row) -> LedgerReading:
         is_held=bool(row["is_held"]),
         is_billed=bool(row["is_billed"]),
         sap_status_code=row["sap_status_code"],
+        sap_document_id=row["sap_document_id"],
     )
 
 

@@ -7,7 +7,8 @@ What stays out: decisions (``states``, ``judgement``), storage (``ledger``) and 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -133,6 +134,17 @@ class Transport(Protocol):
         Raises:
             LoaderError: SAP could not be asked; nothing is known.
         """
+
+    def without_order(self, ids: Sequence[ReadingId]) -> set[ReadingId]:
+        """Those of these readings that SAP has no open order for (empty where the transport cannot tell)."""
+
+
+def device_groups(readings: Iterable[SentReading]) -> Iterator[DeviceGroup]:
+    """Gather readings that go together, in the order they come."""
+    groups: dict[tuple[str, date, str], list[SentReading]] = defaultdict(list)
+    for one in readings:
+        groups[one.id.device_id, one.id.reading_date, one.id.reason].append(one)
+    yield from (tuple(group) for group in groups.values())
 
 
 def content_hash(reading_result: Decimal) -> str:

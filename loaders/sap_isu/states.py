@@ -5,7 +5,8 @@ What stays out: what makes an event happen (``loader``, ``judgement``) and where
 
     PLANNED ──SEND──▶ SENT ──found in SAP──▶ CONFIRMED │ LOCKED
        ▲               │ └──OUTCOME_UNKNOWN─▶ UNKNOWN ──(read back)──▶ CONFIRMED │ LOCKED │ PLANNED │ REJECTED
-       └──NOT_FOUND────┘ └──REFUSED─────────▶ REJECTED ──PLAN──▶ PLANNED
+       └──NOT_FOUND────┘ ├──REFUSED─────────▶ REJECTED ──PLAN──▶ PLANNED
+                         └──…_WITHOUT_ORDER─▶ CANCELLED ─PLAN──▶ PLANNED
     CONFIRMED, LOCKED ──VALUE_CHANGED──▶ REVERSAL_NEEDED ──(read back)──▶ CONFIRMED │ LOCKED │ PLANNED
 """
 
@@ -53,6 +54,7 @@ class Event(StrEnum):
     NOT_TAKEN = "NOT_TAKEN"
     OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
     REFUSED = "REFUSED"
+    REFUSED_WITHOUT_ORDER = "REFUSED_WITHOUT_ORDER"
     NOT_FOUND = "NOT_FOUND"
     FOUND_BILLABLE = "FOUND_BILLABLE"
     FOUND_BILLED = "FOUND_BILLED"
@@ -75,6 +77,7 @@ TRANSITIONS: Mapping[State, Mapping[Event, State]] = MappingProxyType(
         },
         State.SENT: {
             **_FOUND,
+            Event.REFUSED_WITHOUT_ORDER: State.CANCELLED,
             Event.ACCEPTED: State.SENT,
             # The wish is noted; what happened to the value on its way is settled first.
             Event.VALUE_CHANGED: State.SENT,
@@ -86,6 +89,7 @@ TRANSITIONS: Mapping[State, Mapping[Event, State]] = MappingProxyType(
         },
         State.UNKNOWN: {
             **_FOUND,
+            Event.REFUSED_WITHOUT_ORDER: State.CANCELLED,
             Event.VALUE_CHANGED: State.UNKNOWN,
             Event.OUTCOME_UNKNOWN: State.UNKNOWN,
             Event.REFUSED: State.REJECTED,

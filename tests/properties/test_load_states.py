@@ -59,7 +59,7 @@ def test_next_state_any_walk_never_sends_what_sap_has(events: list[Event]) -> No
         assert not (event == Event.SEND and is_in_sap)
         if event in {Event.FOUND_BILLABLE, Event.FOUND_BILLED, Event.FOUND_LOCKED}:
             is_in_sap = True
-        elif event in {Event.NOT_FOUND, Event.REFUSED, Event.NOT_TAKEN, Event.FOUND_DIFFERENT}:
+        elif event in {Event.NOT_FOUND, Event.FOUND_DIFFERENT}:
             is_in_sap = state in HELD_BY_SAP and event == Event.FOUND_DIFFERENT
         state = next_state(state, event)
         assert not is_in_sap or state in HELD_BY_SAP
@@ -85,6 +85,12 @@ class OneReading(RuleBasedStateMachine):
     @rule(status=st.sampled_from([Event.FOUND_BILLABLE, Event.FOUND_LOCKED, Event.FOUND_BILLED]))
     def read_back(self, status: Event) -> None:
         self.state = next_state(self.state, status if self.commits else Event.NOT_FOUND)
+
+    @precondition(lambda self: self.state in IN_DOUBT and not self.commits)
+    @rule(event=st.sampled_from([Event.REFUSED, Event.REFUSED_WITHOUT_ORDER, Event.NOT_TAKEN]))
+    def refuse(self, event: Event) -> None:
+        if can_take(self.state, event):
+            self.state = next_state(self.state, event)
 
     @rule(event=st.sampled_from([Event.PLAN, Event.VALUE_CHANGED, Event.ORDER_GONE]))
     def plan_changes(self, event: Event) -> None:
