@@ -189,6 +189,7 @@ class _Run:
     problems: list[str] = field(default_factory=list)
     _done: int = 0
     _failures_in_a_row: int = 0
+    _turned_away_in_a_row: int = 0
     _pause_seconds: float = 0.0
     _last_message: str = ""
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -259,8 +260,9 @@ class _Run:
         self._failures_in_a_row = self._failures_in_a_row + 1 if report.is_failure else 0
         self._pause_seconds = max(self._pause_seconds, report.retry_after_seconds)
         self._last_message = report.message or self._last_message
-        if report.is_turned_away:
-            # The HTTP layer has retried within its budget already; the next batches would only wait as long each.
+        self._turned_away_in_a_row = self._turned_away_in_a_row + 1 if report.is_turned_away else 0
+        if self._turned_away_in_a_row >= self.policy.most_failed_batches:
+            # The HTTP layer has retried each within its budget; more batches would only wait as long.
             self._give_up(
                 TransientError("Sending readings to SAP", report.message, "Run the day again when SAP answers.")
             )
@@ -268,12 +270,12 @@ class _Run:
     def note_leftovers(self) -> None:
         """Say why the load is not complete when nothing else has said so."""
         states = self.exchange.ledger.counts(self.plan.plan_id)
-        left = {state: states[state] for state in _UNFINISHED if states[state]}
+        left = {str(state): states[state] for state in _UNFINISHED if states[state]}
         if left and not self.problems:
             error = TransientError(
                 "Loading readings into SAP",
                 f"left {summary(left)} after {self.policy.rounds} rounds; last: {self._last_message or 'no message'}",
-                "Run the day again: what is open is read back first. `UNKNOWN` readings that stay need a look into SAP.",
+                "Run the day again: what is open is read back first. Readings that stay UNKNOWN need a look into SAP.",
             )
             self.problems.append(str(error))
 

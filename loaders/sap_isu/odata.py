@@ -33,7 +33,7 @@ _SESSION_ATTEMPTS = 2
 
 
 class SessionExpiredError(TransientError):
-    """SAP shows its logon page instead of an answer, also after logging on anew."""
+    """SAP gives no lasting session, also after logging on anew; what was asked was not done."""
 
 
 class SapAnswerError(PermanentError):
@@ -182,7 +182,7 @@ class ODataClient:
     def _post_batch(self, body: bytes, boundary: str, *, is_repeatable: bool) -> HttpResponse:
         """Post a batch; a refused token is fetched again once, an expired session logged on again once."""
         session = self._session()
-        for attempt in range(_SESSION_ATTEMPTS):
+        for _ in range(_SESSION_ATTEMPTS):
             headers = {
                 "Content-Type": f"multipart/mixed; boundary={boundary}",
                 "Accept": "multipart/mixed",
@@ -202,8 +202,7 @@ class ODataClient:
                 raise _unknown("SAP answered 503, which does not tell whether it had begun", pause)
             if response.status == _FORBIDDEN:
                 session.forget()
-                is_token_refused = response.headers.get("x-csrf-token", "").lower() == "required"
-                if not is_token_refused or attempt == _SESSION_ATTEMPTS - 1:
+                if response.headers.get("x-csrf-token", "").lower() != "required":
                     raise self._forbidden(response)
                 continue
             if not _is_page(response):
@@ -283,15 +282,15 @@ class ODataClient:
     def _expired(self) -> SessionExpiredError:
         return SessionExpiredError(
             f"Logging on to {safe_url(self.connection.root)}",
-            "SAP gives no session: it shows a web page or no token",
-            "Check that the user may log on without a dialog (no initial password, no SAML redirect).",
+            "SAP keeps no session: it shows a web page, gives no token, or refuses the token it gave",
+            "Check that the user may log on without a dialog; behind a load balancer check that cookies are kept.",
         )
 
     def _forbidden(self, response: HttpResponse) -> PermanentError:
         return PermanentError(
             f"Posting to {response.url}",
             f"SAP forbids it ({parse_error(response.body)})",
-            "Check the user's authorisation for the service; behind a load balancer check that cookies are kept.",
+            "Check the user's authorisation for the service.",
             status=_FORBIDDEN,
         )
 
