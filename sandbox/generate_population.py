@@ -49,6 +49,12 @@ class Register:
     decimal_places: int
     previous: int
 
+    @property
+    def is_nearly_full(self) -> bool:
+        """Whether the next bill passes the highest reading it can show."""
+        top: int = 10 ** (self.integer_places + self.decimal_places)
+        return self.previous * 10 > 9 * top
+
 
 @dataclass(slots=True)
 class Closing:

@@ -59,6 +59,11 @@ def check_digit(nmi: str) -> int:
     return -total % _DIGITS
 
 
+def with_wrong_check_digit(nmi: str) -> str:
+    """Print an NMI with an eleventh character that is not its check digit."""
+    return nmi + str((check_digit(nmi) + 3) % _DIGITS)
+
+
 def build_nmi(block: str, number: int) -> str:
     """Fill a block up to ten characters; numbers are spread so that neighbours do not look alike."""
     places = _DIGITS - len(block)

@@ -1,4 +1,4 @@
-"""Fixtures for the pretend SAP: a store filled from a tiny retailer database, served over HTTP on loopback."""
+"""Fixtures: one default seed, only read; a pretend SAP over a tiny retailer database, served on loopback."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from sandbox.faults import FaultStore
+from sandbox.generate import seed_sandbox
+from sandbox.generate_orders import Spec
 from sandbox.http import FaultMiddleware, Router, SandboxServer
 from sandbox.sap_gateway import SapGateway
 from sandbox.sap_model import SERVICE_PATH
@@ -27,6 +29,13 @@ class World:
     router: Router
     retailer_db: Path
     folder: Path
+
+
+@pytest.fixture(scope="session")
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("sandbox")
+    seed_sandbox(home, Spec())
+    return home
 
 
 @pytest.fixture
