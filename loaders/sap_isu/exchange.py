@@ -19,6 +19,7 @@ from loaders.sap_isu.ledger import Ledger
 from loaders.sap_isu.ledger_rows import Change
 from loaders.sap_isu.readings import (
     DeviceGroup,
+    OrderBook,
     Outcome,
     OutcomeKind,
     ReadingId,
@@ -106,7 +107,7 @@ class Exchange:
             found = self.transport.read_back(ids)
             refused = [one.id for group, outcome in pairs if outcome.kind == OutcomeKind.REFUSED for one in group]
             absent = [one for one in refused if one not in found]
-            gone = self.transport.without_order(absent) if absent else set()
+            gone = self._without_order(absent)
         except LoaderError as error:
             self._record(_not_read_back_changes(pairs, error.why))
             return len(ids)
@@ -116,6 +117,10 @@ class Exchange:
             changes += _answered_changes(group, outcome, known, found, gone, is_last_round=is_last_round)
         self._record(changes)
         return sum(change.event in {Event.NOT_FOUND, Event.OUTCOME_UNKNOWN} for change in changes)
+
+    def _without_order(self, absent: Sequence[ReadingId]) -> set[ReadingId]:
+        """Which refused readings have lost their order; none where the transport cannot tell."""
+        return self.transport.without_order(absent) if absent and isinstance(self.transport, OrderBook) else set()
 
     def _record(self, changes: Sequence[Change]) -> None:
         if changes:

@@ -19,6 +19,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _JSON_DATE = re.compile(r"/Date\((-?\d{1,15})(?:[+-]\d{1,4})?\)/")
 _LAST_YEAR = 9999
 _MESSAGE_LENGTH = 500
+_MOST_DIGITS = 60
 _FRAMEWORK_PREFIXES = ("/IWBEP", "/IWFND", "/IWCOR", "IWBEP", "IWFND", "IWCOR")
 
 
@@ -89,7 +90,8 @@ def parse_edm_decimal(value: object) -> Decimal:
     except InvalidOperation:
         msg = f"not an Edm.Decimal: {str(value)[:40]!r}"
         raise FormatError(msg) from None
-    if not number.is_finite():
+    # Written out, 1E+999999999 would fill the memory.
+    if not number.is_finite() or abs(number.adjusted()) > _MOST_DIGITS or len(number.as_tuple().digits) > _MOST_DIGITS:
         msg = f"not an Edm.Decimal: {str(value)[:40]!r}"
         raise FormatError(msg)
     return number

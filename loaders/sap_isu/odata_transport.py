@@ -143,7 +143,7 @@ def match_readings(ids: Iterable[ReadingId], rows: Sequence[Mapping[str, Any]]) 
     document matches exactly.
     """
     # An order that nobody has read yet shows as a row without a result.
-    shown = [_sap_reading(row) for row in rows if row.get("ReadingResult") not in {None, ""}]
+    shown = [_sap_reading(row) for row in rows if row.get("ReadingResult") is not None and row["ReadingResult"] != ""]
     found: dict[ReadingId, SapReading] = {}
     for wanted in ids:
         near = [one for one in shown if _same_register_and_day(one.id, wanted)]

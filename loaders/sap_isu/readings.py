@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from loaders.errors import PermanentError
 
 _MAX_RESULT_DIGITS = 31
 _MAX_RESULT_PLACES = 14
+_MOST_DIGITS = 50
 _LENGTHS = {"device_id": 18, "register_id": 3, "meter_reading_reason": 2, "meter_reading_category": 2}
 _OPTIONAL_LENGTHS = {"meter_reading_order_id": 20, "contract_id": 10, "nmi": 11, "unit": 5}
 
@@ -135,8 +136,13 @@ class Transport(Protocol):
             LoaderError: SAP could not be asked; nothing is known.
         """
 
+
+@runtime_checkable
+class OrderBook(Protocol):
+    """A transport that can also say whether SAP still waits for a reading."""
+
     def without_order(self, ids: Sequence[ReadingId]) -> set[ReadingId]:
-        """Those of these readings that SAP has no open order for (empty where the transport cannot tell)."""
+        """Those of these readings for whose register SAP says that it has no open order."""
 
 
 def device_groups(readings: Iterable[SentReading]) -> Iterator[DeviceGroup]:
@@ -219,8 +225,8 @@ def _decimal(row: Mapping[str, object], column: str) -> Decimal:
         number = Decimal(str(value))
     except InvalidOperation:
         raise _bad(row, column, f"{str(value)[:40]!r} is no number") from None
-    if not number.is_finite():
-        raise _bad(row, column, "it is not finite")
+    if not number.is_finite() or abs(number.adjusted()) > _MOST_DIGITS or len(number.as_tuple().digits) > _MOST_DIGITS:
+        raise _bad(row, column, "it is not a number of a meter")
     return number
 
 
