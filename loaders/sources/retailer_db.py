@@ -221,7 +221,7 @@ def _engine(address: URL, place: str, connect_timeout_seconds: int) -> Engine:
         if database and database != ":memory:" and not database.startswith("file:") and not Path(database).is_file():
             # SQLite would create an empty database and report success.
             raise PermanentError(what, "there is no such file", "Check BILLSYNC_SOURCE_DB_URL.")
-    elif address.get_driver_name() in {"pyodbc", "mssqlpython"}:
+    elif address.drivername.endswith("+pyodbc"):
         connect_args["timeout"] = connect_timeout_seconds
     try:
         return sa.create_engine(address, connect_args=connect_args, poolclass=sa.NullPool)

@@ -1,0 +1,93 @@
+"""Which deliveries there are, and which days a run has to read."""
+
+from __future__ import annotations
+
+import os
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from loaders.errors import PermanentError
+from loaders.sources.landing import DeliveredFile, LocalLanding, days_to_extract
+from loaders.sources.meter_files import extract_meter_files, known_deliveries
+from loaders.warehouse import open_warehouse
+from tests.unit.loaders.sources.meter_harness import DAY, day, header, mdff
+
+D1, D2, D3 = date(2026, 3, 3), date(2026, 3, 4), date(2026, 3, 5)
+FILE = DeliveredFile("a.csv", 10, "1")
+
+
+def deliver(landing: Path, on: date, name: str, text: str) -> Path:
+    path = landing / "nem12" / f"billing_day={on}" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, newline="")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("listing", "known", "expected"),
+    [
+        ({}, {}, [D3]),
+        ({D3: [FILE]}, {D3: [FILE]}, [D3]),
+        ({D2: [FILE], D3: [FILE]}, {D2: [FILE]}, [D3]),
+        ({D2: [FILE]}, {}, [D2, D3]),
+        ({D1: [FILE], D2: [FILE]}, {}, [D1, D2, D3]),
+        ({D2: [DeliveredFile("a.csv", 11, "1")]}, {D2: [FILE]}, [D2, D3]),
+        ({D2: [DeliveredFile("a.csv", 10, "2")]}, {D2: [FILE]}, [D2, D3]),
+        ({D2: [FILE]}, {D2: [FILE, DeliveredFile("gone.csv", 1, "1")]}, [D3]),
+        ({D2: []}, {D2: [FILE]}, [D3]),
+        ({date(2026, 3, 6): [FILE]}, {}, [D3]),
+        ({date(2026, 3, 1): [FILE]}, {}, [D3]),
+    ],
+    ids=["nothing", "day itself again", "known", "late", "two late", "grown", "touched", "archived one", "archived all",
+         "future", "before first day"],
+)  # fmt: skip
+def test_days_to_extract_are_the_day_and_earlier_ones_that_changed(
+    listing: dict[date, list[DeliveredFile]], known: dict[date, list[DeliveredFile]], expected: list[date]
+) -> None:
+    assert days_to_extract(D3, date(2026, 3, 2), listing, known) == expected
+
+
+def test_landing_lists_days_by_name_and_files_below_them(tmp_path: Path) -> None:
+    deliver(tmp_path, D2, "b.csv", "x")
+    deliver(tmp_path, D2, "sub/a.csv", "xy")
+    deliver(tmp_path, D1, "c.csv", "z")
+    (tmp_path / "nem12" / "billing_day=soon").mkdir()
+    (tmp_path / "nem12" / "readme").mkdir()
+    landing = LocalLanding(tmp_path)
+    assert landing.list_days() == [D1, D2]
+    assert [(file.name, file.byte_count) for file in landing.list_files(D2)] == [("b.csv", 1), ("sub/a.csv", 2)]
+    assert landing.list_files(D3) == []
+
+
+def test_landing_that_does_not_exist_is_an_error_that_names_it(tmp_path: Path) -> None:
+    with pytest.raises(PermanentError, match="no such folder"):
+        LocalLanding(tmp_path / "missing").list_files(D1)
+
+
+def test_known_deliveries_make_a_second_run_read_nothing_earlier(tmp_path: Path) -> None:
+    late = deliver(tmp_path / "landing", D2, "a.csv", mdff(header(), day()))
+    landing = LocalLanding(tmp_path / "landing")
+    warehouse = open_warehouse("duckdb", duckdb_path=tmp_path / "w.duckdb")
+    warehouse.ensure_raw_schema()
+
+    def wanted() -> list[date]:
+        listing = {on: landing.list_files(on) for on in landing.list_days()}
+        return days_to_extract(D3, D1, listing, known_deliveries(warehouse, D1, D3))
+
+    assert wanted() == [D2, D3]
+    warehouse.replace(extract_meter_files(landing, D2, tmp_path / "staging").writes)
+    assert wanted() == [D3]
+    os.utime(late, ns=(1, 1))
+    assert wanted() == [D2, D3]
+
+
+def test_delivery_that_disappeared_keeps_its_rows(tmp_path: Path) -> None:
+    delivered = deliver(tmp_path, DAY, "a.csv", mdff(header(), day()))
+    landing = LocalLanding(tmp_path)
+    known = landing.list_files(DAY)
+    delivered.unlink()
+    extract = extract_meter_files(landing, DAY, tmp_path / "staging", known)
+    assert extract.writes == []
+    assert "kept" in extract.detail
