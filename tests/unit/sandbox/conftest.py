@@ -13,7 +13,7 @@ from sandbox.generate import seed_sandbox
 from sandbox.generate_orders import Spec
 from sandbox.http import FaultMiddleware, Router, SandboxServer
 from sandbox.sap_gateway import SapGateway
-from sandbox.sap_model import SERVICE_PATH
+from sandbox.sap_service import mount_sap
 from sandbox.sap_store import SapStore, load_from_retailer
 from tests.unit.sandbox.sap_world import PASSWORD, USER, Client, write_retailer
 
@@ -26,7 +26,6 @@ class World:
     store: SapStore
     gateway: SapGateway
     faults: FaultStore
-    router: Router
     retailer_db: Path
     folder: Path
 
@@ -40,16 +39,14 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def sap(tmp_path: Path) -> Iterator[World]:
-    retailer_db, sap_db = tmp_path / "retailer.db", tmp_path / "sap.db"
+    retailer_db = tmp_path / "retailer.db"
     write_retailer(retailer_db)
-    load_from_retailer(retailer_db, sap_db)
-    store = SapStore(sap_db)
-    gateway = SapGateway(store, user=USER, password=PASSWORD)
+    load_from_retailer(retailer_db, tmp_path / "sap.db")
     router, faults = Router(), FaultStore()
-    router.mount(SERVICE_PATH, gateway.handle)
+    control = mount_sap(router, tmp_path, user=USER, password=PASSWORD)
     server = SandboxServer("127.0.0.1", 0, FaultMiddleware(router.handle, faults))
     server.start()
-    yield World(Client(server.url), store, gateway, faults, router, retailer_db, tmp_path)
+    yield World(Client(server.url), control.gateway.store, control.gateway, faults, retailer_db, tmp_path)
     server.shutdown()
     server.server_close()
-    store.close()
+    control.close()

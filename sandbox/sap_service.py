@@ -1,0 +1,33 @@
+"""The pretend SAP put together: store, gateway, biller and commands on a router."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sandbox.http import Router
+from sandbox.sap_billing import Biller
+from sandbox.sap_control import SapControl
+from sandbox.sap_gateway import SapGateway
+from sandbox.sap_model import SERVICE_PATH
+from sandbox.sap_store import SapStore
+
+
+def mount_sap(router: Router, home: Path, *, user: str, password: str, client: str = "100") -> SapControl:
+    """Serve the SAP of a sandbox folder: the OData service and its control endpoints.
+
+    Args:
+        router: the sandbox's router.
+        home: the folder with ``sap.db`` (made when missing), ``plans`` and ``truth``.
+        user: whom the gateway lets in.
+        password: their password.
+        client: the SAP client.
+
+    Returns:
+        The control part; its ``close`` stops the billing clock and closes the store.
+    """
+    store = SapStore(home / "sap.db")
+    gateway = SapGateway(store, user=user, password=password, client=client)
+    control = SapControl(gateway, Biller(store, home))
+    router.mount(SERVICE_PATH, gateway.handle)
+    control.register(router)
+    return control
