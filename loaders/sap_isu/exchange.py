@@ -73,6 +73,10 @@ class Exchange:
         except LoaderError as error:
             self._record([Change(one.id.key, Event.NOT_TAKEN, error.why) for one in claimed])
             raise
+        except Exception as error:
+            # A fault of ours: whether the request had left is not known, so it is treated as if it had.
+            self._record([Change(one.id.key, Event.OUTCOME_UNKNOWN, type(error).__name__) for one in claimed])
+            raise
         pairs = list(zip(groups, outcomes, strict=True))
         unanswered = [(g, o) for g, o in pairs if o.kind in {OutcomeKind.UNKNOWN, OutcomeKind.NOT_TAKEN}]
         self._record(_unanswered_changes(unanswered))

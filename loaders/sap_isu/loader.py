@@ -136,8 +136,8 @@ def run_load(
     plan: LoadPlan,
     *,
     write_enabled: bool,
-    concurrency: int = 4,
-    batch_size: int = 25,
+    concurrency: int = 5,
+    batch_size: int = 50,
     progress: Progress | None = None,
     policy: LoadPolicy | None = None,
 ) -> LoadResult:

@@ -1,0 +1,129 @@
+"""Whatever SAP and the wire do, in any order: each reading is in SAP at most once and the ledger ends equal to SAP."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from loaders.errors import PermanentError, TransientError
+from loaders.operational_db import open_engine, upgrade
+from loaders.sap_isu.ledger import Ledger
+from loaders.sap_isu.loader import LoadPolicy, plan_load, run_load
+from loaders.sap_isu.readings import DeviceGroup, Outcome, OutcomeKind, ReadingId, SapReading
+
+DAY = date(2026, 3, 5)
+POLICY = LoadPolicy(settle_seconds=0.0, longest_pause_seconds=0.0)
+FAULTS = st.sampled_from(
+    ["fine", "fine", "lost before", "lost after", "refused", "refused after all", "turned away", "logon fails", "crash"]
+)
+READS = st.sampled_from(["fine", "fine", "fine", "fails"])
+
+
+class Crash(BaseException):
+    """The process ends here, as by SIGKILL: nothing after it runs."""
+
+
+@dataclass
+class PretendSap:
+    """Keeps readings as SAP does, with its duplicate check, and answers as it is told."""
+
+    faults: list[str]
+    reads: list[str]
+    store: dict[ReadingId, SapReading] = field(default_factory=dict)
+    commits: list[ReadingId] = field(default_factory=list)
+    name: str = "pretend"
+
+    def send(self, groups: Sequence[DeviceGroup]) -> list[Outcome]:
+        fault = self.faults.pop() if self.faults else "fine"
+        if fault == "logon fails":
+            raise PermanentError("logon", "wrong password", "correct it", status=401)
+        if fault == "turned away":
+            return [Outcome(OutcomeKind.NOT_TAKEN, fault)] * len(groups)
+        if fault == "lost before":
+            return [Outcome(OutcomeKind.UNKNOWN, fault)] * len(groups)
+        if fault == "refused":
+            return [Outcome(OutcomeKind.REFUSED, fault)] * len(groups)
+        outcomes = [self._create(group) for group in groups]
+        if fault == "crash":
+            raise Crash
+        if fault == "lost after":
+            return [Outcome(OutcomeKind.UNKNOWN, fault)] * len(groups)
+        if fault == "refused after all":
+            return [Outcome(OutcomeKind.REFUSED, fault)] * len(groups)
+        return outcomes
+
+    def read_back(self, ids: Sequence[ReadingId]) -> dict[ReadingId, SapReading]:
+        if self.reads and self.reads.pop() == "fails":
+            raise TransientError("read", "no answer")
+        return {one: self.store[one] for one in ids if one in self.store}
+
+    def _create(self, group: DeviceGroup) -> Outcome:
+        if any(one.id in self.store for one in group):
+            return Outcome(OutcomeKind.REFUSED, "exists")
+        for one in group:
+            self.store[one.id] = SapReading(one.id, one.reading_result, "1", f"D{len(self.commits)}")
+            self.commits.append(one.id)
+        return Outcome(OutcomeKind.ACCEPTED, "", {one.id: self.store[one.id].document_id for one in group})
+
+
+def rows(values: Sequence[int]) -> list[dict[str, object]]:
+    return [
+        {
+            "billing_day": DAY, "device_id": f"D{number // 2}", "register_id": f"00{number % 2 + 1}",
+            "meter_reading_reason": "01", "meter_reading_category": "01", "reading_date": DAY,
+            "reading_result": Decimal(value), "unrounded_reading": Decimal(value),
+        }
+        for number, value in enumerate(values)
+    ]  # fmt: skip
+
+
+def load(ledger: Ledger, sap: PretendSap, values: Sequence[int]) -> None:
+    plan = plan_load(ledger, rows(values), first_day=DAY, last_day=DAY)
+    run_load(ledger, sap, plan, write_enabled=True, concurrency=1, batch_size=1, policy=POLICY)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    days=st.lists(
+        st.tuples(
+            st.lists(st.integers(1, 3), min_size=4, max_size=4),
+            st.lists(FAULTS, max_size=6),
+            st.lists(READS, max_size=6),
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_load_any_faults_and_changes_leave_each_reading_at_most_once(
+    days: list[tuple[list[int], list[str], list[str]]],
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        engine = open_engine(f"sqlite:///{Path(folder)}/operations.db")
+        upgrade(engine)
+        ledger = Ledger(engine, actor="test")
+        sap = PretendSap([], [])
+        for values, faults, reads in days:
+            sap = replace(sap, faults=list(faults), reads=list(reads))
+            try:
+                load(ledger, sap, values)
+            except Crash:
+                continue
+        last_values = days[-1][0]
+        for _ in range(2):
+            load(ledger, sap := replace(sap, faults=[], reads=[]), last_values)
+        assert len(sap.commits) == len(set(sap.commits))
+        stored = {one.key: str(found.reading_result) for one, found in sap.store.items()}
+        assert set(stored) == {str(row["reading_key"]) for row in ledger.snapshot()}
+        for row, wanted in zip(ledger.snapshot(), last_values, strict=True):
+            in_sap = stored[str(row["reading_key"])]
+            expected = {"CONFIRMED"} if in_sap == str(wanted) else {"REVERSAL_NEEDED", "REJECTED"}
+            assert row["state"] in expected
+            assert row["state"] == "REJECTED" or row["reading_result"] == in_sap
+        engine.dispose()
