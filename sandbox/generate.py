@@ -32,6 +32,7 @@ from sandbox.generate_population import ServicePoint, build_population
 from sandbox.generate_retailer import write_retailer_db
 from sandbox.generate_truth import ApiReads, TruthWriter, choose_differing, write_json
 from sandbox.http import dump_json
+from sandbox.sap_store import load_from_retailer
 
 POINTS_A_FILE = 4000
 _GHOSTS = 40
@@ -45,8 +46,9 @@ def seed_sandbox(home: Path, spec: Spec, progress: Progress = lambda _: None) ->
     points, ghosts = everyone[: spec.service_points], everyone[spec.service_points :]
     assign_closings(points, spec)
     book = plant_defects(points, ghosts, spec)
-    progress(f"{len(points)} service points")
     write_retailer_db(home / "retailer.db", points, book, spec)
+    load_from_retailer(home / "retailer.db", home / "sap.db")
+    progress(f"{len(points)} service points")
     for plan in catalogue():
         path = home / "plans" / f"{quote(plan.plan_id, safe='')}.json"
         path.parent.mkdir(parents=True, exist_ok=True)

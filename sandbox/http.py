@@ -88,6 +88,13 @@ class Response:
     body: bytes = b""
 
 
+@dataclass(frozen=True)
+class RawJson:
+    """A part of a payload that is JSON text already."""
+
+    text: str
+
+
 def json_response(payload: object, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Response:
     """Build a JSON answer; decimals are written with all their digits, never through a float."""
     return Response(status, (("Content-Type", "application/json"), *headers), dump_json(payload).encode())
@@ -95,6 +102,8 @@ def json_response(payload: object, status: int = 200, headers: tuple[tuple[str, 
 
 def dump_json(value: object) -> str:
     """Write JSON text, with ``Decimal`` as an exact plain number."""
+    if isinstance(value, RawJson):
+        return value.text
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, Mapping):
