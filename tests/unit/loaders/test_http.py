@@ -72,9 +72,11 @@ def test_request_refused_for_now_is_repeated_until_it_succeeds(status: int) -> N
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 500, 501, 302])
 def test_request_refused_for_good_is_not_repeated(status: int) -> None:
-    with serving(lambda h, n: reply(h, status, b"because", Location="/logon")) as (base, received):
-        with pytest.raises(PermanentError, match=str(status)) as caught:
-            HttpSession(FAST).request("GET", base)
+    with (
+        serving(lambda h, n: reply(h, status, b"because", Location="/logon")) as (base, received),
+        pytest.raises(PermanentError, match=str(status)) as caught,
+    ):
+        HttpSession(FAST).request("GET", base)
     assert len(received) == 1
     assert caught.value.status == status
 
@@ -108,9 +110,11 @@ def test_retry_after_date_is_waited_at_least() -> None:
 )
 def test_retry_after_beyond_the_limits_gives_up_at_once(policy: HttpPolicy) -> None:
     waits, sleep = recorder()
-    with serving(lambda h, n: reply(h, 429, Retry_After="3600")) as (base, received):
-        with pytest.raises(TransientError, match="wait 3600 s") as caught:
-            HttpSession(policy, sleep=sleep).request("GET", base)
+    with (
+        serving(lambda h, n: reply(h, 429, Retry_After="3600")) as (base, received),
+        pytest.raises(TransientError, match="wait 3600 s") as caught,
+    ):
+        HttpSession(policy, sleep=sleep).request("GET", base)
     assert (len(received), waits) == (1, [])
     assert caught.value.retry_after_seconds == 3600
 
@@ -188,9 +192,11 @@ def test_answer_that_trickles_for_ever_ends_with_the_budget() -> None:
 
 def test_answer_larger_than_allowed_is_refused_also_when_compressed() -> None:
     packed = gzip.compress(b"0" * 5_000_000)
-    with serving(lambda h, n: reply(h, 200, packed, Content_Encoding="gzip")) as (base, received):
-        with pytest.raises(PermanentError, match="larger than"):
-            HttpSession(HttpPolicy(max_body_bytes=1_000_000)).request("GET", base)
+    with (
+        serving(lambda h, n: reply(h, 200, packed, Content_Encoding="gzip")) as (base, received),
+        pytest.raises(PermanentError, match="larger than"),
+    ):
+        HttpSession(HttpPolicy(max_body_bytes=1_000_000)).request("GET", base)
     assert len(received) == 1
 
 
