@@ -22,7 +22,7 @@ from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from sandbox.faults import Fault, FaultStore
+from sandbox.faults import LEFT_TO_HANDLERS, Fault, FaultStore
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
 LOGON_PAGE = (
@@ -60,7 +60,7 @@ class Request:
         body: the whole body.
         raw_query: the query as sent, for ``links.self`` and the like.
         base_url: scheme, host and port the client used, for absolute links.
-        faults: faults a handler has to act out itself (``expired-session``).
+        faults: faults a handler has to act out itself (``expired-session``, ``cut-midway``).
         path_parameters: what the router cut out of the path.
     """
 
@@ -152,7 +152,7 @@ def _with_parameters(request: Request, parameters: Mapping[str, str]) -> Request
     return Request(**{**request.__dict__, "path_parameters": parameters})
 
 
-class _Cut(Exception):  # noqa: N818  a signal, not an error
+class ConnectionCut(Exception):  # noqa: N818  a signal, not an error
     """The connection is to be cut without an answer."""
 
 
@@ -168,17 +168,17 @@ class FaultMiddleware:
         """Apply faults before the handler (nothing is committed) or after it (everything is).
 
         Raises:
-            _Cut: when the connection has to be dropped instead of answered.
+            ConnectionCut: when the connection has to be dropped instead of answered.
         """
         faults = self._store.for_request(request.path, request.headers.get("X-Sandbox-Fault"))
         for fault in faults:
             answer = self._before(fault)
             if answer is not None:
                 return answer
-        own = tuple(fault.kind for fault in faults if fault.kind == "expired-session")
+        own = tuple(fault.kind for fault in faults if fault.kind in LEFT_TO_HANDLERS)
         answer = self._handler(Request(**{**request.__dict__, "faults": own}))
         if any(fault.kind == "cut-after" for fault in faults):
-            raise _Cut
+            raise ConnectionCut
         return answer
 
     def _before(self, fault: Fault) -> Response | None:
@@ -186,7 +186,7 @@ class FaultMiddleware:
         if fault.kind == "delay":
             self._sleep(float(fault.seconds))
         if fault.kind == "cut-before":
-            raise _Cut
+            raise ConnectionCut
         if fault.kind == "html":
             return Response(200, (("Content-Type", "text/html; charset=utf-8"),), LOGON_PAGE)
         if fault.kind in {"429", "503"}:
@@ -250,7 +250,7 @@ class _SocketHandler(BaseHTTPRequestHandler):
         )
         try:
             response = self.server.middleware.handle(request)
-        except _Cut:
+        except ConnectionCut:
             self._note(request, "cut")
             self._cut()
             return

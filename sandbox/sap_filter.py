@@ -17,7 +17,8 @@ _TOKEN = re.compile(
     r"|(?P<word>[A-Za-z_][A-Za-z0-9_/]*)|(?P<number>-?\d+(?:\.\d+)?[MmLlDdFf]?))"
 )
 _OPERATORS = {"eq": "=", "ne": "<>", "ge": ">=", "le": "<=", "gt": ">", "lt": "<"}
-_MAX_LENGTH = 20_000
+# As much as a URL holds.
+_MAX_LENGTH = 64_000
 
 
 class FilterError(ValueError):

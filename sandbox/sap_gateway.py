@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from sandbox.http import Headers, Request, Response
+from sandbox.http import ConnectionCut, Headers, Request, Response
 from sandbox.sap_atom import entry, feed
 from sandbox.sap_batch import Answer, BatchError, Changeset, Operation, compose, parse
 from sandbox.sap_errors import JSON_TYPE, XML_TYPE, ErrorWriter, ServiceError, message_header
@@ -32,6 +32,7 @@ from sandbox.sap_store import SapStore
 DEFAULT_PAGE_SIZE = 1_000
 Parsed = TypeVar("Parsed")
 _READ = frozenset({"GET", "HEAD"})
+_OPTIONS = frozenset({"$filter", "$top", "$skip", "$skiptoken", "$orderby", "$select", "$inlinecount", "$format"})
 _VERSION = ("DataServiceVersion", "2.0")
 _SEGMENT = re.compile(r"(?P<name>[A-Za-z$]+)(?:\((?P<key>.*)\))?")
 
@@ -97,8 +98,11 @@ class SapGateway:
         root = request.base_url + SERVICE_PATH
         path = request.path[len(SERVICE_PATH.rstrip("/")) :].lstrip("/")
         call = Call(request.method, path, request.query, request.headers, request.body, root)
+        is_cut = "cut-midway" in request.faults
         if path == "$batch":
-            return self._batch(call)
+            return self._batch(call, is_cut_midway=is_cut)
+        if is_cut:
+            raise ConnectionCut
         with self._connection(request.method) as connection:
             return self._operate_or_refuse(call, connection)
 
@@ -124,7 +128,15 @@ class SapGateway:
         content_type, body = ErrorWriter(self.settings.nested_errors).write(error, as_json=as_json)
         return Response(error.status, (("Content-Type", content_type), _VERSION), body)
 
+    @staticmethod
+    def _refuse_unknown_options(call: Call) -> None:
+        """Refuse a system query option that is not served: ignored, it would give a wrong answer."""
+        for name in call.query:
+            if name.startswith("$") and name not in _OPTIONS:
+                raise ServiceError(400, "/IWBEP/CM_MGW_RT/023", f"System query option {name} is not supported")
+
     def _operate(self, call: Call, connection: sqlite3.Connection) -> Response:
+        self._refuse_unknown_options(call)
         reader = Reader(connection, call.root, self.settings.page_size)
         if call.method in _READ:
             return self._read(call, reader)
@@ -177,6 +189,9 @@ class SapGateway:
             raise ServiceError(404, "/IWBEP/CM_MGW_RT/020", f"Resource not found for segment '{rest[-1]}'")
         source = reader.raw(entity, where)
         conditions = tuple(Where(f'"{target}" = ?', (source[own],)) for target, own in navigation.join.items())
+        if navigation.target == entity.set_name:
+            # Readings of one device depend on one another, none on itself.
+            conditions += tuple(Where(f'"{key}" <> ?', (source[key],)) for key in entity.keys)
         return BY_SET[navigation.target], conditions, navigation.is_many
 
     def _create(self, call: Call, connection: sqlite3.Connection, reader: Reader) -> Response:
@@ -200,7 +215,7 @@ class SapGateway:
             return _json(201, parent, *headers)
         return Response(201, (("Content-Type", "application/atom+xml;type=entry"), _VERSION, *headers), entry(parent))
 
-    def _batch(self, call: Call) -> Response:
+    def _batch(self, call: Call, *, is_cut_midway: bool) -> Response:
         if call.method != "POST":
             raise_as = ServiceError(405, "/IWBEP/CM_MGW_RT/022", "Only POST is allowed on '$batch'")
             return self._refusal(raise_as, as_json=call.wants_json)
@@ -208,9 +223,13 @@ class SapGateway:
             parts = parse(call.body, call.headers.get("Content-Type"))
         except BatchError as error:
             return self._refusal(ServiceError(400, "/IWFND/CM_CONSUMER/101", str(error)), as_json=call.wants_json)
+        if is_cut_midway:
+            parts = parts[: len(parts) // 2]
         answers: list[Answer | list[Answer]] = [
             self._changeset(part, call) if isinstance(part, Changeset) else self._alone(part, call) for part in parts
         ]
+        if is_cut_midway:
+            raise ConnectionCut
         content_type, body = compose(answers)
         return Response(202, (("Content-Type", content_type), _VERSION), body)
 

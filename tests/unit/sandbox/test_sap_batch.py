@@ -177,3 +177,18 @@ def test_batch_cut_after_the_commit_has_stored_everything(sap: World) -> None:
     with pytest.raises(requests.ConnectionError):
         sap.client.batch(body, **{"X-Sandbox-Fault": "cut-after"})
     assert len(sap.client.results("MeterReadingResults")) == 2
+
+
+def test_batch_cut_midway_has_stored_its_first_half(sap: World) -> None:
+    body = batch(*(changeset(write_part(reading(n)), boundary=f"c{n}") for n in (1, 2, 3)))
+    sap.client.logon()
+    with pytest.raises(requests.ConnectionError):
+        sap.client.batch(body, **{"X-Sandbox-Fault": "cut-midway"})
+    assert [r["DeviceID"] for r in sap.client.results("MeterReadingResults")] == [device(1)]
+
+
+def test_post_cut_midway_stores_nothing(sap: World) -> None:
+    sap.client.logon()
+    with pytest.raises(requests.ConnectionError):
+        sap.client.post(reading(1), **{"X-Sandbox-Fault": "cut-midway"})
+    assert sap.client.results("MeterReadingResults") == []

@@ -183,6 +183,21 @@ def test_collection_larger_than_a_page_is_followed_by_next(sap: World) -> None:
     assert "__next" not in rest
 
 
+def test_option_that_is_not_served_is_refused_not_ignored(sap: World) -> None:
+    assert sap.client.get("Devices", **{"$expand": "RegistersToRead"}).status_code == 400
+
+
+def test_filter_of_many_devices_in_one_request_is_answered(sap: World) -> None:
+    condition = " or ".join(f"(DeviceID eq '{device(n)}' and RegisterID eq '001')" for n in range(1, 401))
+    assert len(sap.client.results("RegistersToRead", **{"$filter": condition})) == 3
+
+
+def test_dependent_results_are_the_devices_other_registers(sap: World) -> None:
+    created = sap.client.logon().post(reading(1, DependentMeterReadingResults=[reading(1, "002", "1050.0")])).json()
+    path = f"MeterReadingResults('{created['d']['MeterReadingResultID']}')/DependentMeterReadingResults"
+    assert [r["RegisterID"] for r in sap.client.results(path)] == ["002"]
+
+
 def test_top_and_skip_page_on_the_clients_side(sap: World) -> None:
     everything = [d["DeviceID"] for d in sap.client.results("Devices")]
     found = [d["DeviceID"] for d in sap.client.results("Devices", **{"$top": "1", "$skip": "1"})]
