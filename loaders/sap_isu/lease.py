@@ -11,10 +11,10 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -26,6 +26,9 @@ from loaders.errors import LoaderError, TransientError
 from loaders.operational_db import leases, utc_now
 
 DEFAULT_SECONDS = 120.0
+PLAN_LEASE = "sap_plan"
+"""Taken while a plan goes into the ledger and while a load begins: plans must not interleave."""
+
 _POLL_SECONDS = 0.5
 _PARTS = 4
 _STAT_START_FIELD = 19
@@ -59,6 +62,25 @@ def is_surely_dead(holder: str) -> bool:
         return False
     # The number may have been given to a new process since, or be a killed one that its parent has not buried.
     return bool(parts[2]) and (_process_start(pid) != parts[2] or _process_stat(pid)[:1] == ["Z"])
+
+
+def day_lease(day: date) -> str:
+    """The lease under which the readings of a billing day are sent."""
+    return f"sap_load:{day.isoformat()}"
+
+
+def refuse_if_held(connection: Connection, names: Collection[str]) -> None:
+    """Fail inside the caller's transaction when a living holder has one of these leases.
+
+    Raises:
+        LeaseHeldError: so that the transaction that wanted to act is rolled back.
+    """
+    now = utc_now(connection)
+    for chunk in _chunks(tuple(names)):
+        query = sa.select(leases).where(leases.c.lease_name.in_(chunk), leases.c.expires_at > now)
+        for found in connection.execute(query):
+            if not is_surely_dead(found.holder):
+                raise _held(found.lease_name, found.holder)
 
 
 @dataclass

@@ -19,7 +19,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from loaders.operational_db import load_history, load_readings, reading, utc_now
 from loaders.sap_isu.judgement import LedgerReading, PlanStep, correction_message, judge_plan
-from loaders.sap_isu.lease import Lease
+from loaders.sap_isu.lease import Lease, day_lease, refuse_if_held
 from loaders.sap_isu.ledger_rows import (
     CHUNK,
     Change,
@@ -68,19 +68,30 @@ class Ledger:
         self.actor = actor[:200]
 
     def plan(self, planned: Iterable[PlannedReading]) -> PlanCounts:
-        """Take a plan into the ledger; doing it again changes nothing."""
+        """Take a plan into the ledger; doing it again changes nothing.
+
+        Raises:
+            LeaseHeldError: another run is sending readings of one of these days just now.
+        """
         counts = PlanCounts(plan_id=str(uuid.uuid4()))
         for chunk in batched(planned, CHUNK):
-            counts.billing_days.update(one.billing_day for one in chunk)
+            days = {one.billing_day for one in chunk}
+            counts.billing_days |= days
             with self.engine.begin() as connection:
+                refuse_if_held(connection, [day_lease(day) for day in days])
                 self._plan_chunk(connection, chunk, counts)
         return counts
 
     def cancel_missing(self, plan_id: str, days: Collection[date]) -> int:
-        """Cancel what waits on these days but is not in the plan any more: its order is gone."""
+        """Cancel what waits on these days but is not in the plan any more: its order is gone.
+
+        Raises:
+            LeaseHeldError: another run is sending readings of one of these days just now.
+        """
         cancelled = 0
         for some_days in batched(sorted(days), CHUNK):
             with self.engine.begin() as connection:
+                refuse_if_held(connection, [day_lease(day) for day in some_days])
                 keys: Iterable[str] = connection.execute(
                     sa.select(_TABLE.reading_key).where(
                         _TABLE.billing_day.in_(some_days),

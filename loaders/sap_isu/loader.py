@@ -15,12 +15,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from loaders.errors import LoaderError, TransientError
 from loaders.sap_isu.exchange import BatchReport, Exchange, wait_until_settled
-from loaders.sap_isu.lease import DEFAULT_SECONDS, Lease
+from loaders.sap_isu.lease import DEFAULT_SECONDS, PLAN_LEASE, Lease, LeaseHeldError, day_lease
 from loaders.sap_isu.ledger import Ledger
 from loaders.sap_isu.ledger_rows import batched
 from loaders.sap_isu.readings import PlannedReading, ReadingError, Transport, reading_from_row
@@ -31,7 +32,13 @@ Progress = Callable[[int, int, float], None]
 
 # What a run looks at again: open outcomes, and what people may have put right in SAP meanwhile.
 _LOOKED_AT_AGAIN = IN_DOUBT | {State.LOCKED, State.REJECTED, State.REVERSAL_NEEDED}
+_PLAN_WAIT_SECONDS = 120.0
+_POLL_SECONDS = 0.5
 _UNFINISHED = frozenset({State.PLANNED, *IN_DOUBT})
+
+
+class PlanReplacedError(TransientError):
+    """The plan in the ledger is not this run's any more."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +74,7 @@ class LoadPlan:
         cancelled: waiting readings whose order is gone.
         to_send: readings that wait to be sent.
         held: readings that wait because an exception holds their bill.
+        size: readings in the plan.
         problems: rows that cannot be readings, and readings planned twice.
     """
 
@@ -76,6 +84,7 @@ class LoadPlan:
     cancelled: int
     to_send: int
     held: int
+    size: int
     problems: Sequence[str] = ()
 
 
@@ -113,11 +122,15 @@ def plan_load(ledger: Ledger, rows: Iterable[Mapping[str, object]], *, first_day
         rows: rows of ``int_meter_readings__plan``.
         first_day: first billing day of the run.
         last_day: last billing day of the run; what waits in between and is not in ``rows`` is cancelled.
+
+    Raises:
+        LeaseHeldError: another run is sending readings of one of these days just now.
     """
     problems: list[str] = []
-    counts = ledger.plan(_readable(rows, problems))
     window = [first_day + timedelta(days=number) for number in range((last_day - first_day).days + 1)]
-    cancelled = ledger.cancel_missing(counts.plan_id, window)
+    with Lease(ledger.engine, (PLAN_LEASE,), wait_seconds=_PLAN_WAIT_SECONDS):
+        counts = ledger.plan(_readable(rows, problems))
+        cancelled = ledger.cancel_missing(counts.plan_id, window)
     states = ledger.counts(counts.plan_id)
     return LoadPlan(
         plan_id=counts.plan_id,
@@ -126,6 +139,7 @@ def plan_load(ledger: Ledger, rows: Iterable[Mapping[str, object]], *, first_day
         cancelled=cancelled,
         to_send=states[State.PLANNED],
         held=states["HELD"],
+        size=sum(states.values()),
         problems=[*problems, *counts.conflicts],
     )
 
@@ -155,13 +169,13 @@ def run_load(
 
     Raises:
         LeaseHeldError: another run is loading one of these days.
+        PlanReplacedError: another run has planned these readings since.
     """
     policy = policy or LoadPolicy()
     started = time.monotonic()
     if not write_enabled:
         return LoadResult(plan, ledger.counts(plan.plan_id), 0, plan.problems, 0.0, is_write_enabled=False)
-    names = tuple(f"sap_load:{day.isoformat()}" for day in plan.billing_days)
-    with Lease(ledger.engine, names, seconds=policy.lease_seconds, wait_seconds=policy.lease_wait_seconds) as lease:
+    with _begin(ledger, plan, policy) as lease:
         run = _Run(Exchange(ledger, transport, lease), plan, policy, concurrency, batch_size, progress)
         run.work()
         run.note_leftovers()
@@ -173,6 +187,37 @@ def run_load(
         elapsed_seconds=time.monotonic() - started,
         is_write_enabled=True,
     )
+
+
+@contextmanager
+def _begin(ledger: Ledger, plan: LoadPlan, policy: LoadPolicy) -> Iterator[Lease]:
+    """Take the days of a plan, if it is still the plan.
+
+    The plan lease comes first and is never held while waiting, so of runs that meet here exactly one goes on.
+    """
+    names = tuple(day_lease(day) for day in plan.billing_days)
+    deadline = time.monotonic() + policy.lease_wait_seconds
+    with ExitStack() as stack:
+        while True:
+            try:
+                with Lease(ledger.engine, (PLAN_LEASE,), wait_seconds=_PLAN_WAIT_SECONDS):
+                    lease = stack.enter_context(Lease(ledger.engine, names, seconds=policy.lease_seconds))
+                    _refuse_replaced(ledger, plan)
+                break
+            except LeaseHeldError:
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(_POLL_SECONDS)
+        yield lease
+
+
+def _refuse_replaced(ledger: Ledger, plan: LoadPlan) -> None:
+    if sum(ledger.counts(plan.plan_id).values()) != plan.size:
+        raise PlanReplacedError(
+            "Loading readings into SAP",
+            "another run has planned the same readings since this run did",
+            "Nothing was sent by this run. See whether the other run completes the day, else run it again.",
+        )
 
 
 @dataclass

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import pytest
 from loaders.operational_db import open_engine
 from loaders.sap_isu.lease import LeaseHeldError
 from loaders.sap_isu.ledger import Ledger
-from loaders.sap_isu.loader import LoadPolicy, plan_load, run_load
+from loaders.sap_isu.loader import LoadPolicy, PlanReplacedError, plan_load, run_load
 from sandbox.faults import from_mapping
 from sandbox.sap_model import SERVICE_PATH
 from sandbox.sap_store import load_from_retailer
@@ -224,28 +224,44 @@ def test_load_changed_value_after_confirmed_is_a_worklist_entry_and_not_sent(
     assert ledger.last_unrounded(device(1), "001") == Decimal("1105.53")
 
 
-def test_load_two_runs_at_once_one_loads_and_the_other_stops_with_a_clear_word(sap: World, ledger: Ledger) -> None:  # noqa: F811
-    sap.gateway.settings.latency_seconds = 0.3
-    url = str(ledger.engine.url)
-    outcomes: list[str] = []
+def test_load_while_another_run_has_the_day_stops_with_a_clear_word(sap: World, ledger: Ledger) -> None:  # noqa: F811
+    refusals: list[str] = []
 
-    def work() -> None:
-        own = Ledger(open_engine(url), actor="run")
-        try:
-            load(own, open_transport(sap.client.url), list(rows(3)))
-            outcomes.append("loaded")
-        except LeaseHeldError as error:
-            outcomes.append(str(error))
+    def second_run(done: int, total: int, rate: float) -> None:
+        with pytest.raises(LeaseHeldError) as caught:
+            load(ledger, open_transport(sap.client.url), list(rows(3)))
+        refusals.append(str(caught.value))
 
-    threads = [threading.Thread(target=work) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(outcome == "loaded" for outcome in outcomes) == [False, True]
-    assert any("is working on it" in outcome for outcome in outcomes)
+    plan = plan_load(ledger, list(rows(3)), first_day=BILLING_DAY, last_day=BILLING_DAY)
+    run_load(ledger, open_transport(sap.client.url), plan, write_enabled=True, batch_size=3, progress=second_run)
+    assert "Taking the lease sap_load:2026-03-05: process" in refusals[0]
+    assert "is working on it" in refusals[0]
     assert states(ledger) == {"CONFIRMED": 6}
     assert_ledger_equals_sap(ledger, sap)
+
+
+def test_load_two_runs_at_once_send_each_reading_once(sap: World, ledger: Ledger) -> None:  # noqa: F811
+    sap.gateway.settings.latency_seconds = 0.05
+
+    def work(_: int) -> int:
+        own = Ledger(open_engine(str(ledger.engine.url)), actor="run")
+        try:
+            return load(own, open_transport(sap.client.url), list(rows(3))).sent
+        except (LeaseHeldError, PlanReplacedError):
+            return 0
+
+    with ThreadPoolExecutor(3) as pool:
+        assert sum(pool.map(work, range(3))) == 6
+    assert states(ledger) == {"CONFIRMED": 6}
+    assert_ledger_equals_sap(ledger, sap)
+
+
+def test_load_of_a_plan_that_another_run_replaced_sends_nothing(sap: World, ledger: Ledger) -> None:  # noqa: F811
+    first = plan_load(ledger, list(rows(3)), first_day=BILLING_DAY, last_day=BILLING_DAY)
+    plan_load(ledger, list(rows(3)), first_day=BILLING_DAY, last_day=BILLING_DAY)
+    with pytest.raises(PlanReplacedError):
+        run_load(ledger, open_transport(sap.client.url), first, write_enabled=True)
+    assert in_sap(sap) == {}
 
 
 def test_load_killed_at_random_points_then_run_again_leaves_each_reading_once(
