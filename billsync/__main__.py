@@ -1,0 +1,5 @@
+"""``python -m billsync``: the command line."""
+
+from billsync.cli import main
+
+main()

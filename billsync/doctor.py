@@ -1,0 +1,201 @@
+"""``billsync doctor``: is everything there that a day needs? Looks at all of it, changes nothing.
+
+What belongs here: one small check per part, each with what, why and fix in plain words. What stays out: repairing.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from billsync.local_sandbox import is_up
+from billsync.settings import ConfigurationError, Settings, load_settings, unknown_names
+
+# Versions that were proven together (docs/adr): exact where an inner interface is used.
+PINNED: Final = {"dagster": "1.13.27", "dagster-dbt": "0.29.27", "duckdb": "1.5.5", "soda-core": "4.28.0"}
+LEAST_FREE_BYTES: Final = 2 * 1024**3
+HTTP_SECONDS: Final = 10
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at.
+
+    Attributes:
+        ok: whether it is fit.
+        what: what was looked at.
+        why: what was found.
+        fix: what to do; empty when it is fit.
+    """
+
+    ok: bool
+    what: str
+    why: str = ""
+    fix: str = ""
+
+    def lines(self) -> list[str]:
+        """The finding for a person."""
+        if self.ok:
+            return [f"ok    {self.what}{': ' + self.why if self.why else ''}"]
+        return [f"FAIL  {self.what}", f"      why: {self.why}", f"      fix: {self.fix}"]
+
+
+def examine(environ: Mapping[str, str]) -> list[Finding]:
+    """Look at everything; a part that cannot be looked at is a finding too."""
+    try:
+        settings = load_settings(environ)
+    except ConfigurationError as error:
+        return [Finding(ok=False, what="configuration", why=str(error), fix="correct the variable")]
+    return [finding for check in CHECKS for finding in _guarded(check, settings, environ)]
+
+
+def _guarded(check: Check, settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
+    from loaders.errors import LoaderError  # noqa: PLC0415 - keeps the command line's start quick
+
+    what = check.__name__.strip("_").replace("_", " ")
+    try:
+        return list(check(settings, environ))
+    except ConfigurationError as error:
+        return [Finding(ok=False, what=what, why=str(error), fix="set the variable; .env.example lists every name")]
+    except LoaderError as error:
+        return [Finding(ok=False, what=what, why=f"{error.what}: {error.why}", fix=error.remedy)]
+    except Exception as error:  # noqa: BLE001 - the doctor tells of every failure, whatever its kind
+        return [
+            Finding(ok=False, what=what, why=f"{type(error).__name__}: {_masked(str(error), settings)}", fix="see why")
+        ]
+
+
+def _masked(text: str, settings: Settings) -> str:
+    for secret in settings.secrets:
+        text = text.replace(secret, "***")
+    return text
+
+
+def _configuration(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
+    yield Finding(
+        ok=True,
+        what="configuration",
+        why=f"environment {settings.environment}, warehouse {settings.warehouse}, home {settings.home}, "
+        f"SAP write {'on' if settings.sap_write else 'off'}",
+    )
+    for name in unknown_names(environ):
+        yield Finding(ok=False, what=name, why="no such setting; misspelt?", fix=".env.example lists every name")
+
+
+def _versions(_settings: Settings, _environ: Mapping[str, str]) -> Iterator[Finding]:
+    python = sys.version_info
+    yield Finding(
+        ok=python >= (3, 11), what="Python", why=f"{python.major}.{python.minor}", fix="use Python 3.11 or newer"
+    )
+    for name, wanted in PINNED.items():
+        found = importlib.metadata.version(name)
+        yield Finding(ok=found == wanted, what=name, why=f"{found}, proven with {wanted}", fix="make install")
+
+
+def _state_folder(settings: Settings, _environ: Mapping[str, str]) -> Iterator[Finding]:
+    folder = settings.home
+    while not folder.exists():
+        folder = folder.parent
+    facts = os.statvfs(folder)
+    free = facts.f_bavail * facts.f_frsize
+    yield Finding(
+        ok=os.access(folder, os.W_OK), what="state folder", why=str(settings.home), fix="give the user write access"
+    )
+    yield Finding(
+        ok=free >= LEAST_FREE_BYTES,
+        what="disk space",
+        why=f"{free // 1024**3} GiB free under {folder}",
+        fix="free some space or move BILLSYNC_HOME",
+    )
+
+
+def _sandbox(settings: Settings, _environ: Mapping[str, str]) -> Iterator[Finding]:
+    if settings.starts_sandbox:
+        up = is_up(settings)
+        yield Finding(ok=True, what="sandbox", why="answers" if up else "is not up; a run starts it")
+
+
+def _warehouse(settings: Settings, _environ: Mapping[str, str]) -> Iterator[Finding]:
+    from loaders.warehouse import open_warehouse  # noqa: PLC0415 - see _guarded
+
+    if settings.warehouse == "duckdb" and not settings.duckdb_path.exists():
+        yield Finding(ok=True, what="warehouse", why=f"{settings.duckdb_path} is made by the first run")
+        return
+    warehouse = open_warehouse(settings.warehouse, duckdb_path=settings.duckdb_path)
+    rows = warehouse.fetch("select count(*) as tables from information_schema.tables")
+    yield Finding(ok=True, what="warehouse", why=f"{rows[0]['tables']} tables and views")
+
+
+def _ledger(settings: Settings, _environ: Mapping[str, str]) -> Iterator[Finding]:
+    from sqlalchemy.engine import make_url  # noqa: PLC0415 - see _guarded
+
+    from loaders.operational_db import open_engine, reading  # noqa: PLC0415 - see _guarded
+
+    url = make_url(settings.ledger_url)
+    if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
+        yield Finding(ok=True, what="ledger", why="is made by the first run")
+        return
+    with reading(open_engine(settings.ledger_url)):
+        yield Finding(ok=True, what="ledger", why=url.render_as_string(hide_password=True))
+
+
+def _landing(settings: Settings, _environ: Mapping[str, str]) -> Iterator[Finding]:
+    from loaders.sources.landing import LocalLanding  # noqa: PLC0415 - see _guarded
+
+    if not _served_later(settings):
+        days = LocalLanding(Path(settings.require("LANDING"))).list_days()
+        last = f", the last {days[-1]}" if days else ""
+        yield Finding(ok=True, what="landing", why=f"{len(days)} billing days{last}")
+
+
+def _retailer_database(settings: Settings, _environ: Mapping[str, str]) -> Iterator[Finding]:
+    import sqlalchemy as sa  # noqa: PLC0415 - see _guarded
+
+    if _served_later(settings):
+        return
+    url = sa.engine.make_url(settings.require("SOURCE_DB_URL"))
+    if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
+        yield Finding(ok=False, what="retailer database", why=f"{url.database} is missing", fix="check SOURCE_DB_URL")
+        return
+    with sa.create_engine(url).connect() as connection:
+        connection.execute(sa.text("select 1"))
+    yield Finding(ok=True, what="retailer database", why=url.render_as_string(hide_password=True))
+
+
+def _apis(settings: Settings, _environ: Mapping[str, str]) -> Iterator[Finding]:
+    if _served_later(settings):
+        return
+    for what, name in (("metering API", "METERING_API_URL"), ("plan register", "TARIFF_API_URL"), ("SAP", "SAP_URL")):
+        url = settings.get(name)
+        if url is None:
+            yield Finding(ok=True, what=what, why=f"BILLSYNC_{name} is not set; needed only if the system is used")
+        else:
+            yield _reached(what, url)
+
+
+def _reached(what: str, url: str) -> Finding:
+    """Whether something answers at an address; any HTTP answer will do, nothing is logged on or changed."""
+    import requests  # noqa: PLC0415 - see _guarded
+
+    try:
+        status = requests.get(url, timeout=HTTP_SECONDS, allow_redirects=False).status_code
+    except requests.RequestException as error:
+        fix = "check the address, the network and that the system is up"
+        return Finding(ok=False, what=what, why=f"{url}: {type(error).__name__}", fix=fix)
+    return Finding(ok=True, what=what, why=f"{url} answers ({status})")
+
+
+def _served_later(settings: Settings) -> bool:
+    """A local sandbox that is down will serve these systems when a run starts it."""
+    return settings.starts_sandbox and not is_up(settings) and settings.get("SOURCE_DB_URL") is None
+
+
+Check = Callable[[Settings, Mapping[str, str]], Iterator[Finding]]
+CHECKS: Final[tuple[Check, ...]] = (
+    _configuration, _versions, _state_folder, _sandbox, _warehouse, _ledger, _landing, _retailer_database, _apis,
+)  # fmt: skip

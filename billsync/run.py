@@ -1,0 +1,180 @@
+"""Running billing days: one Dagster run in this process, kept in Dagster's own storage so that its page shows it.
+
+What belongs here: starting the run, following it, and telling whether the days are complete. What stays out: what the
+day consists of (``orchestration``), and words on the screen (``cli.py``).
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+import dagster as dg
+
+from billsync.progress import Progress
+from billsync.settings import Settings, load_settings
+from orchestration.build import build_defs
+from orchestration.outcomes import failed_sources
+from orchestration.partitions import RANGE_END_TAG, RANGE_START_TAG
+from orchestration.systems import Systems, systems_resource_for
+
+LOCATION: Final = "billsync"
+DAGSTER_YAML: Final = """\
+# Written by billsync; edit the copy in your own DAGSTER_HOME for production.
+telemetry:
+  enabled: false
+nux:
+  enabled: false
+concurrency:
+  pools:
+    # DuckDB has one writer: runs that touch it queue up behind each other.
+    default_limit: 1
+    granularity: run
+compute_logs:
+  # Step output goes to the event log and $BILLSYNC_HOME/logs; capturing it twice costs a process per step.
+  module: dagster._core.storage.noop_compute_log_manager
+  class: NoOpComputeLogManager
+"""
+
+
+@dataclass(frozen=True)
+class DayOutcome:
+    """How a run of one or several billing days ended.
+
+    Attributes:
+        first_day: first billing day.
+        last_day: last billing day.
+        run_id: the run in Dagster.
+        failures: what keeps the days from being complete, one line each; empty when they are.
+        seconds_by_step: how long each step took.
+    """
+
+    first_day: date
+    last_day: date
+    run_id: str
+    failures: tuple[str, ...] = ()
+    seconds_by_step: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing is left to do for the days."""
+        return not self.failures
+
+
+def open_instance(settings: Settings) -> dg.DagsterInstance:
+    """Dagster's storage under ``BILLSYNC_HOME``, made at first use."""
+    write_dagster_yaml(settings.dagster_home)
+    return dg.DagsterInstance.from_config(str(settings.dagster_home))
+
+
+def write_dagster_yaml(folder: Path) -> None:
+    """Write Dagster's configuration where there is none; a person's own edits stay."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "dagster.yaml"
+    if not path.exists():
+        path.write_text(DAGSTER_YAML, encoding="utf-8")
+
+
+def run_days(
+    environ: Mapping[str, str], first: date, last: date, progress: Progress, *, job_name: str = "billing_day"
+) -> DayOutcome:
+    """Run billing days as one Dagster run in this process.
+
+    Args:
+        environ: the configuration's variables.
+        first: first billing day.
+        last: last billing day.
+        progress: where steps are shown.
+        job_name: the job.
+    """
+    settings = load_settings(environ)
+    log_to_file(settings.logs)
+    definitions = build_defs(settings, resource_overrides={"systems": systems_resource_for(environ)})
+    job = definitions.resolve_job_def(job_name)
+    follower = _Follower(progress)
+    run_id = str(uuid.uuid4())
+    with open_instance(settings) as instance:
+        instance.add_event_listener(run_id, follower.follow)
+        result = job.execute_in_process(
+            instance=instance,
+            run_id=run_id,
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            **_window(first, last),
+        )
+    failures = [*follower.failures, *source_failures(Systems(environ), first, last)]
+    if not result.success and not failures:
+        failures.append(f"the run {run_id} failed before its first step; see {settings.logs}")
+    return DayOutcome(first, last, run_id, tuple(failures), follower.seconds)
+
+
+def _window(first: date, last: date) -> dict[str, Any]:
+    tags = {".dagster/repository": f"__repository__@{LOCATION}"}
+    if first == last:
+        return {"partition_key": first.isoformat(), "tags": tags}
+    return {"tags": {**tags, RANGE_START_TAG: first.isoformat(), RANGE_END_TAG: last.isoformat()}}
+
+
+def source_failures(systems: Systems, first: date, last: date) -> list[str]:
+    """Sources that could not be read: the day went on without them and is not complete."""
+    from loaders.errors import LoaderError  # noqa: PLC0415 - loaded when used
+
+    try:
+        failed = failed_sources(systems.warehouse, first, last)
+    except LoaderError:
+        return []
+    return [f"{one.source_name} ({one.billing_day}): {one.detail}" for one in failed]
+
+
+class _Follower:
+    """Listens to a run's events: shows steps, and keeps why a step failed."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self.failures: list[str] = []
+        self.seconds: dict[str, float] = {}
+
+    def follow(self, entry: dg.EventLogEntry) -> None:
+        event = entry.dagster_event
+        if event is None:
+            return
+        step = event.step_key or ""
+        if event.is_step_start:
+            self._progress.start(step)
+        elif event.is_step_success:
+            self.seconds[step] = round(event.step_success_data.duration_ms / 1000, 3)
+            self._progress.end(step)
+        elif event.is_step_failure:
+            self._progress.end(step, "FAILED")
+            self.failures.append(f"{step}: {failure_reason(event)}")
+        elif event.event_type == dg.DagsterEventType.RUN_FAILURE and not self.failures:
+            self.failures.append(" ".join((event.message or "the run failed").split()))
+
+
+def failure_reason(event: dg.DagsterEvent) -> str:
+    """Why a step failed, in the words of what it raised."""
+    data = event.step_failure_data
+    if data.user_failure_data and data.user_failure_data.description:
+        return data.user_failure_data.description
+    error = data.error
+    while error and error.cause:
+        error = error.cause
+    return " ".join(error.message.split()) if error else "no reason given"
+
+
+def log_to_file(folder: Path) -> None:
+    """Send this process's log to a file, away from the person's screen."""
+    folder.mkdir(parents=True, exist_ok=True)
+    root = logging.getLogger()
+    path = folder / "billsync.log"
+    if any(getattr(handler, "baseFilename", None) == str(path) for handler in root.handlers):
+        return
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)

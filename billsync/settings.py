@@ -1,0 +1,299 @@
+"""Configuration: every environment name billsync knows, read once into plain values.
+
+What belongs here: names, defaults, the maps from environment names to behaviour, and the words that tell a person
+which name is missing. Only ``billsync/`` and ``orchestration/`` read the environment; everything below them takes
+plain values. What stays out: opening anything that a value names.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+ENVIRONMENTS: Final = ("local", "test", "prod")
+WAREHOUSES: Final = ("duckdb", "sqlserver", "spark")
+SAP_TRANSPORTS: Final = ("odata", "soap", "bapi", "idoc")
+SAP_AMOUNTS: Final = ("inc_gst", "ex_gst")
+
+# Every environment appears in every map; a name that is missing here is refused, never given a fall-back.
+STARTS_SANDBOX: Final = {"local": True, "test": False, "prod": False}
+WRITES_TO_SAP_BY_DEFAULT: Final = {"local": True, "test": False, "prod": False}
+AUTOMATION_RUNS_BY_DEFAULT: Final = {"local": False, "test": False, "prod": True}
+
+
+class ConfigurationError(Exception):
+    """The environment says something billsync cannot act on; the message names the variable."""
+
+
+@dataclass(frozen=True)
+class Name:
+    """One environment variable.
+
+    Attributes:
+        name: the variable.
+        default: its value when unset, as shown in ``.env.example``; empty means none.
+        meaning: one line for a person.
+        is_secret: True when no log, report or repr may show it.
+    """
+
+    name: str
+    default: str
+    meaning: str
+    is_secret: bool = False
+
+
+NAMES: Final = (
+    Name("BILLSYNC_ENV", "local", "local: the sandbox, started on demand; test, prod: the systems named below"),
+    Name("BILLSYNC_HOME", "./var", "state folder: warehouse, ledger, logs, reports, Dagster's own storage"),
+    Name("BILLSYNC_FIRST_DAY", "2020-01-01", "first billing day partition, an ISO date"),
+    Name("BILLSYNC_WAREHOUSE", "duckdb", "duckdb, sqlserver or spark"),
+    Name("BILLSYNC_DUCKDB_PATH", "$BILLSYNC_HOME/warehouse.duckdb", "the DuckDB file"),
+    Name("BILLSYNC_SQLSERVER_HOST", "", "the SQL Server target"),
+    Name("BILLSYNC_SQLSERVER_PORT", "1433", "its port"),
+    Name("BILLSYNC_SQLSERVER_DATABASE", "", "its database"),
+    Name("BILLSYNC_SQLSERVER_USER", "", "its login"),
+    Name("BILLSYNC_SQLSERVER_PASSWORD", "", "the login's password", is_secret=True),
+    Name("BILLSYNC_SQLSERVER_DRIVER", "ODBC Driver 18 for SQL Server", "ODBC driver, where the backend is pyodbc"),
+    Name("BILLSYNC_SQLSERVER_BACKEND", "mssql-python", "mssql-python (brings its own driver) or pyodbc"),
+    Name("BILLSYNC_SQLSERVER_TRUST_CERT", "False", "True trusts the server's certificate unseen"),
+    Name("BILLSYNC_SPARK_METHOD", "session", "the Spark target: session or thrift"),
+    Name("BILLSYNC_SPARK_HOST", "localhost", "its thrift server"),
+    Name("BILLSYNC_SPARK_PORT", "10000", "the thrift server's port"),
+    Name(
+        "BILLSYNC_LEDGER_URL",
+        "sqlite:///$BILLSYNC_HOME/ledger.db",
+        "SQLAlchemy URL of the load ledger and the exception queue",
+        is_secret=True,
+    ),
+    Name("BILLSYNC_LANDING", "", "meter files: a folder or s3://bucket/prefix"),
+    Name("BILLSYNC_SOURCE_DB_URL", "", "SQLAlchemy URL of the retailer database", is_secret=True),
+    Name("BILLSYNC_METERING_API_URL", "", "metering API, base ending in /cds-au/v1"),
+    Name("BILLSYNC_METERING_API_TOKEN", "", "its bearer token", is_secret=True),
+    Name("BILLSYNC_TARIFF_API_URL", "", "plan register, base ending in /cds-au/v1"),
+    Name("BILLSYNC_SAP_TRANSPORT", "odata", "odata, soap, bapi or idoc"),
+    Name("BILLSYNC_SAP_URL", "", "SAP gateway, scheme://host:port"),
+    Name("BILLSYNC_SAP_ODATA_PATH", "/sap/opu/odata/sap/ERP_UTILITIES_UMC/", "service path on the gateway"),
+    Name("BILLSYNC_SAP_USER", "", "SAP user"),
+    Name("BILLSYNC_SAP_PASSWORD", "", "SAP password", is_secret=True),
+    Name("BILLSYNC_SAP_CLIENT", "", "SAP client, e.g. 100"),
+    Name("BILLSYNC_SAP_WRITE", "", "1 sends readings, 0 plans and shows them; default 1 for the local sandbox, else 0"),
+    Name("BILLSYNC_SAP_AMOUNTS", "inc_gst", "billed amounts read from SAP: inc_gst or ex_gst"),
+    Name("BILLSYNC_ALERT_URLS", "", "where alerts go, apprise URLs parted by spaces; none: log only", is_secret=True),
+    Name("AWS_ENDPOINT_URL", "", "a local stand-in for AWS; the usual AWS names are read by boto3 itself"),
+)
+_BY_NAME: Final = {entry.name: entry for entry in NAMES}
+
+
+class Secret:
+    """A value that never shows itself: ``repr`` and ``str`` are masked, ``reveal()`` is the one way to it."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The value, for the call that needs it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret('***')"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the environment says, as plain values.
+
+    Attributes:
+        environment: local, test or prod.
+        home: the state folder, absolute.
+        first_day: the first billing day partition.
+        warehouse: the dbt target and the warehouse kind, one name for both.
+        duckdb_path: the DuckDB file.
+        sap_transport: how SAP is reached.
+        sap_write: whether readings are sent.
+        sap_amounts: whether SAP's billed amounts contain GST.
+        values: every other name's value where there is one; secrets wrapped.
+    """
+
+    environment: str
+    home: Path
+    first_day: date
+    warehouse: str
+    duckdb_path: Path
+    sap_transport: str
+    sap_write: bool
+    sap_amounts: str
+    values: Mapping[str, str | Secret] = field(default_factory=dict)
+
+    def get(self, name: str) -> str | None:
+        """The value of a name (with or without ``BILLSYNC_``), or None."""
+        value = self.values.get(full_name(name))
+        return value.reveal() if isinstance(value, Secret) else value
+
+    def require(self, name: str) -> str:
+        """The value of a name that is needed now.
+
+        Raises:
+            ConfigurationError: when it is not set; the message says which name and where to write it.
+        """
+        value = self.get(name)
+        if not value:
+            entry = _BY_NAME[full_name(name)]
+            hint = (
+                "start the sandbox (billsync sandbox up) or set it"
+                if STARTS_SANDBOX[self.environment]
+                else "set it; .env.example lists every name"
+            )
+            msg = f"{entry.name} is not set ({entry.meaning}): {hint}"
+            raise ConfigurationError(msg)
+        return value
+
+    @property
+    def ledger_url(self) -> str:
+        """URL of the operational database; it may hold a password."""
+        return self.require("BILLSYNC_LEDGER_URL")
+
+    @property
+    def alert_urls(self) -> tuple[str, ...]:
+        """Where alerts go; empty when nowhere."""
+        return tuple((self.get("BILLSYNC_ALERT_URLS") or "").split())
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret in use, for the code that must keep them out of a text."""
+        found = (value.reveal() for value in self.values.values() if isinstance(value, Secret))
+        return tuple(value for value in found if value)
+
+    @property
+    def starts_sandbox(self) -> bool:
+        """Whether the sandbox stands for the systems."""
+        return STARTS_SANDBOX[self.environment]
+
+    @property
+    def automation_runs(self) -> bool:
+        """Whether schedules run without being switched on."""
+        return AUTOMATION_RUNS_BY_DEFAULT[self.environment]
+
+    @property
+    def dagster_home(self) -> Path:
+        """Dagster's own storage."""
+        return self.home / "dagster"
+
+    @property
+    def logs(self) -> Path:
+        """Where logs lie."""
+        return self.home / "logs"
+
+    @property
+    def staging(self) -> Path:
+        """Where extracts put Parquet files before the warehouse takes them."""
+        return self.home / "staging"
+
+    @property
+    def sandbox_state(self) -> Path:
+        """What the running sandbox says of itself."""
+        return self.home / "sandbox" / "sandbox.json"
+
+    def report_path(self, day: date) -> Path:
+        """Where the report of a day lies."""
+        return self.home / "reports" / f"billing_day={day.isoformat()}" / "report.html"
+
+
+def full_name(name: str) -> str:
+    """The whole variable name for a name given with or without its prefix."""
+    for candidate in (name, f"BILLSYNC_{name}"):
+        if candidate in _BY_NAME:
+            return candidate
+    msg = f"{name} is not a billsync setting"
+    raise ConfigurationError(msg)
+
+
+def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read the environment.
+
+    Args:
+        environ: the variables; unset and empty mean the same.
+
+    Raises:
+        ConfigurationError: for an environment, warehouse, transport, date or switch that is not known.
+    """
+    environment = _choice(environ, "BILLSYNC_ENV", ENVIRONMENTS)
+    home = Path(environ.get("BILLSYNC_HOME") or _BY_NAME["BILLSYNC_HOME"].default).expanduser().absolute()
+    filled = {entry.name: _value(environ, entry.name, home) for entry in NAMES}
+    served = _sandbox_values(home / "sandbox" / "sandbox.json") if STARTS_SANDBOX[environment] else {}
+    for name, value in served.items():
+        filled[name] = filled[name] or value
+    is_sandbox_sap = STARTS_SANDBOX[environment] and filled["BILLSYNC_SAP_URL"] in ("", served.get("BILLSYNC_SAP_URL"))
+    return Settings(
+        environment=environment,
+        home=home,
+        first_day=_first_day(filled["BILLSYNC_FIRST_DAY"]),
+        warehouse=_choice(environ, "BILLSYNC_WAREHOUSE", WAREHOUSES),
+        duckdb_path=Path(filled["BILLSYNC_DUCKDB_PATH"]).expanduser().absolute(),
+        sap_transport=_choice(environ, "BILLSYNC_SAP_TRANSPORT", SAP_TRANSPORTS),
+        sap_write=_sap_write(filled["BILLSYNC_SAP_WRITE"], environment, is_sandbox_sap=is_sandbox_sap),
+        sap_amounts=_choice(environ, "BILLSYNC_SAP_AMOUNTS", SAP_AMOUNTS),
+        values={name: Secret(value) if _BY_NAME[name].is_secret else value for name, value in filled.items() if value},
+    )
+
+
+def _value(environ: Mapping[str, str], name: str, home: Path) -> str:
+    return environ.get(name) or _BY_NAME[name].default.replace("$BILLSYNC_HOME", home.as_posix())
+
+
+def _choice(environ: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:
+    value = environ.get(name) or _BY_NAME[name].default
+    if value not in allowed:
+        msg = f"{name} is {value!r}; it must be one of {', '.join(allowed)}"
+        raise ConfigurationError(msg)
+    return value
+
+
+def _first_day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        msg = f"BILLSYNC_FIRST_DAY is {text!r}; it must be an ISO date such as 2020-01-01"
+        raise ConfigurationError(msg) from error
+
+
+def _sap_write(text: str, environment: str, *, is_sandbox_sap: bool) -> bool:
+    if text not in ("", "0", "1"):
+        msg = f"BILLSYNC_SAP_WRITE is {text!r}; it must be 1 or 0"
+        raise ConfigurationError(msg)
+    if text:
+        return text == "1"
+    # A local environment that names a SAP of its own is not the sandbox: writing to it is opt-in.
+    return WRITES_TO_SAP_BY_DEFAULT[environment] and is_sandbox_sap
+
+
+def _sandbox_values(state: Path) -> dict[str, str]:
+    """Names that the running sandbox serves; empty when there is none."""
+    if not state.is_file():
+        return {}
+    try:
+        served = json.loads(state.read_text(encoding="utf-8"), parse_float=Decimal).get("settings", {})
+    except (ValueError, AttributeError) as error:
+        msg = f"{state} cannot be read ({error}): run billsync sandbox reset"
+        raise ConfigurationError(msg) from error
+    return {name: str(value) for name, value in served.items() if name in _BY_NAME}
+
+
+def unknown_names(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """``BILLSYNC_`` names that mean nothing here, most likely misspelt (``billsync doctor`` shows them)."""
+    return tuple(sorted(name for name in environ if name.startswith("BILLSYNC_") and name not in _BY_NAME))

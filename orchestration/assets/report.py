@@ -1,0 +1,55 @@
+"""The day's report as an asset.
+
+What belongs here: when the report is built and what Dagster shows of it. What stays out: its content
+(``billsync/report.py``).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from orchestration.assets.transform import DUCKDB_POOL
+from orchestration.jobs import REPORT_KEY
+from orchestration.partitions import days_between, run_window
+from orchestration.stages import REPORTING
+from orchestration.systems import Systems
+from orchestration.translation import FRESH_BY_MORNING, owner_of
+
+
+def build_report_asset(
+    partitions_def: dg.PartitionsDefinition[str], keys_by_stage: Mapping[str, Sequence[dg.AssetKey]]
+) -> dg.AssetsDefinition:
+    """One HTML file per billing day, after everything else."""
+
+    @dg.asset(
+        key=REPORT_KEY,
+        deps=list(keys_by_stage.get(REPORTING, ())),
+        description="One self-contained HTML file per billing day: balance, load, bills that differ, exceptions.",
+        group_name="reporting",
+        owners=[owner_of("reporting")],
+        kinds={"python", "html"},
+        partitions_def=partitions_def,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        pool=DUCKDB_POOL,
+        freshness_policy=FRESH_BY_MORNING,
+        required_resource_keys={"systems"},
+    )
+    def day_report(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+        from billsync.report import build_report  # noqa: PLC0415 - loaded when used
+
+        systems: Systems = context.resources.systems
+        paths = []
+        for day in days_between(*run_window(context)):
+            path = systems.settings.report_path(day)
+            build_report(systems.warehouse, day, path)
+            paths.append(path)
+        return dg.MaterializeResult(
+            metadata={
+                "report": dg.MetadataValue.path(paths[-1]),
+                "reports": len(paths),
+                "bytes": paths[-1].stat().st_size,
+            }
+        )
+
+    return day_report

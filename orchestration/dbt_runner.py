@@ -1,0 +1,256 @@
+"""Running dbt inside this process: the manifest, the command line and the events of a run.
+
+What belongs here: where the compiled project lives, when the manifest is stale, pure builders of dbt's arguments, and
+one run of dbt whose results arrive as they happen. What stays out: Dagster's assets (``assets/transform.py``) and how
+nodes are named there (``translation.py``).
+
+dbt in a warm process takes about a second where the command line takes eight (imports, version check, parsing); the
+price is that DuckDB's handle has to be closed by hand, which ``run_dbt`` always does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import queue
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+from billsync.settings import Settings
+
+PROJECT_DIR: Final = Path(__file__).resolve().parents[1] / "dbt_project"
+RESULT_EVENTS: Final = frozenset({"LogModelResult", "LogSeedResult", "LogSnapshotResult", "LogTestResult"})
+# dbt has no cancel: after this the run is given up and the process goes on to say so.
+JOIN_SECONDS: Final = 60.0
+
+logger = logging.getLogger(__name__)
+
+
+class DbtError(Exception):
+    """dbt could not do what was asked; the message names the nodes and says what they said."""
+
+
+@dataclass(frozen=True)
+class DbtTarget:
+    """Where one target's compiled project lives and what dbt's profile needs to know.
+
+    Attributes:
+        name: duckdb, sqlserver or spark.
+        folder: this target's own target path; runs of several targets never share one.
+        logs: where dbt writes its log.
+        environment: variables that the profile reads.
+        project_dir: the dbt project.
+    """
+
+    name: str
+    folder: Path
+    logs: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    project_dir: Path = PROJECT_DIR
+
+    @property
+    def manifest_path(self) -> Path:
+        """The manifest file."""
+        return self.folder / "manifest.json"
+
+
+def dbt_target(settings: Settings) -> DbtTarget:
+    """The dbt target that the settings name."""
+    environment = {
+        "BILLSYNC_WAREHOUSE": settings.warehouse,
+        "BILLSYNC_HOME": settings.home.as_posix(),
+        "BILLSYNC_DUCKDB_PATH": settings.duckdb_path.as_posix(),
+    }
+    return DbtTarget(settings.warehouse, settings.home / "dbt" / settings.warehouse, settings.logs, environment)
+
+
+def common_args(target: DbtTarget) -> list[str]:
+    """Arguments that every dbt command of ours carries: quiet, offline, in its own folders."""
+    return [
+        "--project-dir", str(target.project_dir),
+        "--profiles-dir", str(target.project_dir),
+        "--target", target.name,
+        "--target-path", str(target.folder),
+        "--log-path", str(target.logs),
+    ]  # fmt: skip
+
+
+GLOBAL_ARGS: Final = ("--quiet", "--no-version-check", "--no-send-anonymous-usage-stats", "--log-level", "none")
+
+
+def parse_args(target: DbtTarget) -> list[str]:
+    """The command line that builds the manifest."""
+    return [*GLOBAL_ARGS, "parse", *common_args(target)]
+
+
+def build_args(target: DbtTarget, names: Sequence[str], first: date, last: date) -> list[str]:
+    """The command line that builds exactly the named models and runs exactly the named tests.
+
+    Args:
+        target: where.
+        names: node names; nothing else is run, also no test that dbt would add by itself.
+        first: first billing day of the run.
+        last: last billing day of the run.
+    """
+    days = {"start_day": first.isoformat(), "end_day": last.isoformat()}
+    return [
+        *GLOBAL_ARGS,
+        "build",
+        *common_args(target),
+        "--vars", json.dumps(days, sort_keys=True),
+        "--exclude-resource-type", "unit_test",
+        "--indirect-selection", "empty",
+        "--select", *names,
+    ]  # fmt: skip
+
+
+def project_fingerprint(target: DbtTarget) -> str:
+    """A hash of everything the manifest depends on: the project's files and the profile's environment."""
+    digest = hashlib.sha256(json.dumps(sorted(target.environment.items())).encode())
+    for path in sorted(target.project_dir.rglob("*")):
+        relative = path.relative_to(target.project_dir)
+        if path.is_file() and relative.parts[0] not in {"target", "logs"}:
+            digest.update(f"{relative.as_posix()}\0".encode())
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def load_manifest(target: DbtTarget) -> dict[str, Any]:
+    """The manifest as plain data, built first when it is missing or older than the project.
+
+    Raises:
+        DbtError: when the project does not parse.
+    """
+    stamp = target.folder / "manifest.sha256"
+    fingerprint = project_fingerprint(target)
+    if not target.manifest_path.is_file() or not stamp.is_file() or stamp.read_text(encoding="utf-8") != fingerprint:
+        _parse(target)
+        stamp.write_text(fingerprint, encoding="utf-8")
+    manifest: dict[str, Any] = json.loads(target.manifest_path.read_text(encoding="utf-8"))
+    return manifest
+
+
+def _parse(target: DbtTarget) -> Any:
+    from dbt.cli.main import dbtRunner  # noqa: PLC0415 - four seconds of imports that a fresh manifest saves
+
+    target.folder.mkdir(parents=True, exist_ok=True)
+    target.logs.mkdir(parents=True, exist_ok=True)
+    with _environment(target.environment):
+        result = dbtRunner().invoke(parse_args(target))
+    if not result.success:
+        msg = f"the dbt project does not parse: {result.exception}. Run `dbt parse` in {target.project_dir} to see more"
+        raise DbtError(msg)
+    return result.result
+
+
+_manifests: dict[tuple[Path, str], Any] = {}
+
+
+def _parsed_manifest(target: DbtTarget) -> Any:
+    """Dbt's own manifest object, parsed once per process and state of the project."""
+    key = (target.folder, project_fingerprint(target))
+    if key not in _manifests:
+        _manifests[key] = _parse(target)
+    return _manifests[key]
+
+
+@dataclass(frozen=True)
+class DbtEvent:
+    """One result that dbt announced: the event's info and data as dictionaries."""
+
+    info: dict[str, Any]
+    data: dict[str, Any]
+
+    def as_raw_event(self) -> dict[str, Any]:
+        """The shape that dagster-dbt reads."""
+        return {"info": self.info, "data": self.data}
+
+
+def run_dbt(target: DbtTarget, args: Sequence[str]) -> Iterator[DbtEvent]:
+    """Run one dbt command and yield its results as they arrive.
+
+    The command runs in a thread of its own, so that a long model does not hold back the results of the others. When
+    the caller stops early the thread is waited for, never abandoned with the database's lock.
+
+    Raises:
+        DbtError: after the last event, when dbt failed; the message names what failed.
+    """
+    events: queue.Queue[DbtEvent | None] = queue.Queue()
+    outcome: list[Any] = []
+    thread = threading.Thread(
+        target=_invoke, args=(target, list(args), events, outcome), name="billsync-dbt", daemon=True
+    )
+    thread.start()
+    try:
+        while (event := events.get()) is not None:
+            yield event
+    finally:
+        thread.join(timeout=JOIN_SECONDS)
+        if thread.is_alive():
+            logger.error("dbt is still running %.0f seconds after its run was given up", JOIN_SECONDS)
+        else:
+            _close_connections(target)
+    _raise_on_failure(outcome[0])
+
+
+def _invoke(target: DbtTarget, args: list[str], events: queue.Queue[DbtEvent | None], outcome: list[Any]) -> None:
+    from dbt.cli.main import dbtRunner  # noqa: PLC0415 - see _parse
+    from google.protobuf.json_format import MessageToDict  # noqa: PLC0415
+
+    def announce(event: Any) -> None:
+        if event.info.name in RESULT_EVENTS:
+            info = MessageToDict(event.info, preserving_proto_field_name=True)
+            events.put(DbtEvent(info, MessageToDict(event.data, preserving_proto_field_name=True)))
+
+    try:
+        manifest = _parsed_manifest(target)
+        with _environment(target.environment):
+            outcome.append(dbtRunner(manifest=manifest, callbacks=[announce]).invoke(args))
+    except BaseException as error:  # noqa: BLE001 - handed to the caller's thread, which raises it
+        outcome.append(error)
+    finally:
+        events.put(None)
+
+
+def _raise_on_failure(outcome: Any) -> None:
+    if isinstance(outcome, BaseException):
+        raise outcome
+    if outcome.success:
+        return
+    if outcome.exception is not None:
+        msg = f"dbt stopped: {outcome.exception}"
+        raise DbtError(msg) from outcome.exception
+    failed = [result for result in outcome.result.results if str(result.status) in {"error", "fail", "runtime error"}]
+    lines = [f"{result.node.name}: {' '.join(str(result.message).split())[:400]}" for result in failed]
+    msg = "dbt failed on " + "; ".join(lines[:20]) + (f" and {len(lines) - 20} more" if len(lines) > 20 else "")  # noqa: PLR2004
+    raise DbtError(msg)
+
+
+def _close_connections(target: DbtTarget) -> None:
+    # dbt keeps DuckDB's file open after the run; a reader with other options would be refused until it is closed.
+    if target.name == "duckdb":
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager  # noqa: PLC0415
+
+        DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Set variables for dbt's profile and put the former ones back."""
+    former = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in former.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

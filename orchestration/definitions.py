@@ -1,0 +1,5 @@
+"""The code location that Dagster loads: one call."""
+
+from orchestration.build import build_defs
+
+defs = build_defs()

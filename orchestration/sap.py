@@ -1,0 +1,220 @@
+"""SAP, bound to settings: the plan, the act and the reading back of a run.
+
+What belongs here: choosing transport and values from settings, rows from the warehouse into the ledger and its
+snapshots back. What stays out: the ledger's rules and the protocol (``loaders/sap_isu``).
+
+A SAP that does not answer does not end the day: the failure is recorded like that of a source, comparison and report
+go on with what is known, and the next run resumes.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from billsync.settings import ConfigurationError, Settings
+from loaders.errors import LoaderError
+from orchestration.outcomes import FAILED, READ, SourceOutcome, outcome_write
+from orchestration.snapshots import write_staged
+from orchestration.systems import Systems
+
+if TYPE_CHECKING:
+    from loaders.sap_isu.ledger import Ledger
+    from loaders.sap_isu.loader import LoadPlan
+    from loaders.sap_isu.odata import ODataClient
+    from loaders.sap_isu.readings import DeviceGroup, Outcome, ReadingId, SapReading, Transport
+    from loaders.warehouse import RawWrite
+
+ACTOR: Final = "billsync run"
+LOAD: Final = "sap_load"
+READ_BACK: Final = "sap_readback"
+PLANNED_READINGS: Final = "select * from intermediate.int_meter_readings__plan"
+PLANNED_BY_REGISTER: Final = (
+    "select meter_reading_reason, unit, is_held, count(*) as readings, sum(usage_kwh) as usage_kwh "
+    "from intermediate.int_meter_readings__plan group by meter_reading_reason, unit, is_held "
+    "order by meter_reading_reason, unit, is_held"
+)
+# A reading that SAP has, confirmed or locked, may be billed; the reading's date is the last day of its period.
+LOADED: Final = """
+select distinct l.contract_id
+from raw.load_ledger as l
+where l.contract_id is not null and l.state in ('CONFIRMED', 'LOCKED', 'REVERSAL_NEEDED')"""
+AND_NOT_AGREED: Final = """
+and not exists (
+    select 1 from marts.fct_bill_reconciliation as r
+    where r.contract_id = l.contract_id and r.period_end_date = l.reading_date and r.outcome = 'AGREE'
+)"""
+
+Facts = dict[str, object]
+
+
+def plan_readings(systems: Systems, first: date, last: date) -> Facts:
+    """Take the run's readings into the ledger and say what would be sent; SAP is not contacted."""
+    plan = _plan(systems, _ledger(systems), first, last)
+    return {
+        "to send": plan.to_send,
+        "held": plan.held,
+        "cancelled": plan.cancelled,
+        "steps": dict(plan.steps),
+        "totals": [{name: str(value) for name, value in row.items()} for row in _totals(systems)],
+        "problems": list(plan.problems),
+        "sends": "yes" if systems.settings.sap_write else "no: BILLSYNC_SAP_WRITE is off",
+    }
+
+
+def load_readings(systems: Systems, first: date, last: date) -> tuple[Facts, list[str]]:
+    """Send what waits and read its status back; returns facts, and what keeps the load from being complete."""
+    from loaders.sap_isu.loader import run_load  # noqa: PLC0415 - loaded when used
+    from loaders.snapshots import snapshot_ledger  # noqa: PLC0415 - loaded when used
+
+    ledger = _ledger(systems)
+    plan = _plan(systems, ledger, first, last)
+
+    def act() -> tuple[Facts, list[str]]:
+        if not systems.settings.sap_write:
+            return {"sent": 0, "states": dict(ledger.counts(plan.plan_id))}, []
+        result = run_load(ledger, LateTransport(systems), plan, write_enabled=True)
+        problems = list(result.problems)
+        facts: Facts = {"sent": result.sent, "states": dict(result.states), "seconds": round(result.elapsed_seconds, 3)}
+        return facts, problems
+
+    facts, problems = _recorded(systems, LOAD, last, act)
+    counts = write_staged(systems, "load_ledger", lambda folder: [snapshot_ledger(ledger, folder)])
+    return {"dagster/row_count": counts["load_ledger"], "problems": list(problems), **facts}, problems
+
+
+class LateTransport:
+    """The road into SAP, looked up in the settings when it is first used: a run with nothing to send needs no SAP."""
+
+    def __init__(self, systems: Systems) -> None:
+        self._systems = systems
+        self._lock = threading.Lock()
+        self._transport: Transport | None = None
+        self.name = systems.settings.sap_transport
+
+    def send(self, groups: Sequence[DeviceGroup]) -> list[Outcome]:
+        """Send; see ``Transport``."""
+        return self._open().send(groups)
+
+    def read_back(self, ids: Sequence[ReadingId]) -> Mapping[ReadingId, SapReading]:
+        """Read back; see ``Transport``."""
+        return self._open().read_back(ids)
+
+    def _open(self) -> Transport:
+        from loaders.sap_isu.odata_transport import ODataTransport  # noqa: PLC0415 - loaded when used
+
+        with self._lock:
+            if self._transport is None:
+                self._transport = ODataTransport(odata_client(self._systems.settings))
+            return self._transport
+
+
+def _recorded(
+    systems: Systems, name: str, day: date, act: Callable[[], tuple[Facts, list[str]]]
+) -> tuple[Facts, list[str]]:
+    """Do a piece of work with SAP and record how it went, like the read of a source."""
+    started = datetime.now(UTC)
+    facts: Facts = {}
+    try:
+        facts, problems = act()
+    except (LoaderError, ConfigurationError) as error:
+        problems = [" ".join(str(error).split())]
+    outcome = SourceOutcome(
+        billing_day=day,
+        source_name=name,
+        status=FAILED if problems else READ,
+        detail="; ".join(problems)[:4000],
+        row_count=_count(facts),
+        started_at=started,
+        finished_at=datetime.now(UTC),
+    )
+    write_staged(systems, f"{name}-outcome", lambda folder: [outcome_write(outcome, folder)])
+    return facts, problems
+
+
+def _count(facts: Mapping[str, object]) -> int:
+    value = facts.get("sent", facts.get("periods", 0))
+    return value if isinstance(value, int) else 0
+
+
+def _plan(systems: Systems, ledger: Ledger, first: date, last: date) -> LoadPlan:
+    from loaders.sap_isu.loader import plan_load  # noqa: PLC0415 - loaded when used
+
+    return plan_load(ledger, systems.warehouse.fetch(PLANNED_READINGS), first_day=first, last_day=last)
+
+
+def _totals(systems: Systems) -> list[dict[str, Any]]:
+    return systems.warehouse.fetch(PLANNED_BY_REGISTER)
+
+
+def _ledger(systems: Systems) -> Ledger:
+    from loaders.sap_isu.ledger import Ledger  # noqa: PLC0415 - loaded when used
+
+    return Ledger(systems.engine, actor=ACTOR)
+
+
+def odata_client(settings: Settings) -> ODataClient:
+    """The OData client of the configured SAP.
+
+    Raises:
+        ConfigurationError: when a name is missing, or the transport is one that this version does not have.
+    """
+    from loaders.sap_isu.odata import ODataClient, SapConnection  # noqa: PLC0415 - loaded when used
+
+    if settings.sap_transport != "odata":
+        msg = f"BILLSYNC_SAP_TRANSPORT is {settings.sap_transport!r}; this version sends by odata only"
+        raise ConfigurationError(msg)
+    return ODataClient(
+        SapConnection(
+            url=settings.require("SAP_URL"),
+            user=settings.require("SAP_USER"),
+            password=settings.require("SAP_PASSWORD"),
+            client=settings.get("SAP_CLIENT"),
+            path=settings.require("SAP_ODATA_PATH"),
+        )
+    )
+
+
+def read_back_billed(systems: Systems, day: date) -> tuple[Facts, list[str]]:
+    """Ask SAP what it has billed for every loaded period; returns facts, and what kept it from being asked."""
+
+    def act() -> tuple[Facts, list[str]]:
+        if not systems.settings.sap_write:
+            return {"periods": 0, "asked": "no: BILLSYNC_SAP_WRITE is off"}, []
+        contracts = unsettled_contracts(systems)
+        if not contracts:
+            return {"periods": 0, "asked": "no: no loaded period waits for a bill"}, []
+        return _ask_what_is_billed(systems, contracts)
+
+    return _recorded(systems, READ_BACK, day, act)
+
+
+def unsettled_contracts(systems: Systems) -> list[str]:
+    """Contracts with a loaded period whose bill does not agree yet; those that agree are not asked about again."""
+    compared = systems.warehouse.fetch(
+        "select 1 as found from information_schema.tables where table_schema = ? and table_name = ?",
+        ["marts", "fct_bill_reconciliation"],
+    )
+    rows = systems.warehouse.fetch(LOADED + (AND_NOT_AGREED if compared else "") + " order by l.contract_id")
+    return [str(row["contract_id"]) for row in rows]
+
+
+def _ask_what_is_billed(systems: Systems, contracts: Sequence[str]) -> tuple[Facts, list[str]]:
+    from loaders.sap_isu.readback import extract_billed_consumption  # noqa: PLC0415 - loaded when used
+
+    client = odata_client(systems.settings)
+    facts: Facts = {"contracts asked": len(contracts)}
+
+    def stage(folder: Path) -> Sequence[RawWrite]:
+        extract = extract_billed_consumption(client, contracts, folder, read_at=datetime.now(UTC))
+        facts.update(periods=extract.row_count, detail=dict(extract.detail))
+        return extract.writes
+
+    try:
+        write_staged(systems, READ_BACK, stage)
+    finally:
+        client.close()
+    return facts, []
