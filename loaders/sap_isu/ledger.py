@@ -38,7 +38,7 @@ from loaders.sap_isu.ledger_rows import (
     write_rows,
 )
 from loaders.sap_isu.readings import PlannedReading, ReadingId, SentReading
-from loaders.sap_isu.states import HELD_BY_SAP, Event, State, next_state
+from loaders.sap_isu.states import HELD_BY_SAP, IN_DOUBT, Event, State, next_state
 
 _PAGE = 2000
 _MESSAGE_LENGTH = 1000
@@ -176,7 +176,7 @@ class Ledger:
     def to_read_back(
         self, days: Collection[date], states: Collection[State]
     ) -> Iterator[tuple[ReadingId, datetime | None]]:
-        """The readings of these days that SAP should be asked about, with the instant they were last sent."""
+        """The readings of these days that SAP should be asked about; with the instant of sending where its outcome is open."""
         for some_days in batched(sorted(days), CHUNK):
             with reading(self.engine) as connection:
                 rows = connection.execute(
@@ -184,7 +184,7 @@ class Ledger:
                     .where(_TABLE.billing_day.in_(some_days), _TABLE.state.in_(states))
                     .order_by(_TABLE.device_id, _TABLE.register_id)
                 ).mappings()
-                found = [(id_of(dict(row)), row["sent_at"]) for row in rows]
+                found = [(id_of(dict(row)), row["sent_at"] if row["state"] in IN_DOUBT else None) for row in rows]
             yield from found
 
     def counts(self, plan_id: str) -> Counter[str]:
