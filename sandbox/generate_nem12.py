@@ -33,6 +33,7 @@ class Mdp:
     prints_check_digit: bool = False
     has_msats_stamp: bool = True
     has_next_read: bool = True
+    adds_b2b_details: bool = False
 
     @property
     def unit(self) -> str:
@@ -41,7 +42,7 @@ class Mdp:
 
 
 MDPS = (
-    Mdp(0, "BLUEMDP"),
+    Mdp(0, "BLUEMDP", adds_b2b_details=True),
     Mdp(1, "METROMDP", packing="zip"),
     Mdp(2, "SOUTHMDP", packing="gz", has_next_read=False),
     Mdp(3, "WATTMDP", unit_text="Wh"),
@@ -150,6 +151,8 @@ def _interval_lines(
     stamp = update_stamp(energies.day, mdp)
     if edit is None:
         block.lines.append(_record(energies.day, values, stamp, mdp))
+        if mdp.adds_b2b_details and point.closing and point.closing.day == energies.day:
+            block.lines.append(f"500,N,,{energies.day + timedelta(days=1):%Y%m%d}000001,")
         return
     original = values.split(",")
     changed = edit.change(original) if edit.change else original

@@ -142,7 +142,7 @@ def _service_point(index: int, seed: int, day: date, counters: dict[str, int]) -
     block = rng.choice(network.blocks)
     number = counters[block] = counters.get(block, rng.randrange(1000)) + 1
     is_business = _chance(rng, 22)
-    is_basic = _chance(rng, 8)
+    is_basic = _chance(rng, 14)
     kind = _plan_kind(rng, is_business=is_business, is_basic=is_basic)
     has_solar = not is_basic and _chance(rng, 30)
     has_controlled_load = not is_basic and not is_business and _chance(rng, 20)

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from sandbox.faults import LEFT_TO_HANDLERS, Fault, FaultStore
@@ -208,6 +209,11 @@ class SandboxServer(ThreadingHTTPServer):
         super().__init__((host, port), _SocketHandler)
         self.middleware = middleware
         self.request_log: deque[dict[str, object]] = deque(maxlen=2000)
+
+    def server_bind(self) -> None:
+        """Bind without the standard library's look-up of the host's full name, which can wait for a name server."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
 
     @property
     def url(self) -> str:

@@ -7,7 +7,7 @@ import io
 import json
 import sqlite3
 import zipfile
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -220,6 +220,42 @@ def test_planted_file_and_line_point_at_the_record(seeded):
             assert line.startswith(f"300,{entry['first_market_date'].replace('-', '')},"), entry
             checked += 1
     assert checked >= 15
+
+
+def test_clean_closing_contracts_have_every_day_of_every_suffix_delivered(seeded):
+    planted = json.loads((seeded / "truth/planted.json").read_text())
+    victims = {entry["contract_id"] for entry in planted}
+    delivered: set[tuple[str, str, str]] = set()
+    for folder in (seeded / "landing/nem12").iterdir():
+        for body in _bodies(folder).values():
+            delivered |= {(header[1][:10], header[4], record[1]) for header, record in _records(body)}
+    api = sqlite3.connect(seeded / "metering.db")
+    delivered |= set(api.execute("select nmi, nmi_suffix, replace(market_date, '-', '') from reads"))
+    api.close()
+    due = _query(
+        seeded,
+        f"""select distinct contract_id, nmi, nmi_suffix, period_start_date
+            from meter_reading_orders join contracts using (contract_id) join devices using (device_id, nmi)
+            join registers using (device_id, register_id) join service_points using (nmi)
+            where scheduled_read_date = '{DAY}' and meter_type <> 'BASIC'""",
+    )
+    checked = 0
+    for contract, nmi, suffix, start in due:
+        day = date.fromisoformat(start)
+        while contract not in victims and day <= date.fromisoformat(DAY):
+            assert (nmi, suffix, f"{day:%Y%m%d}") in delivered
+            day += timedelta(days=1)
+            checked += 1
+    assert checked > 1500
+
+
+def test_basic_meters_close_by_file_and_by_reading(seeded):
+    today = _bodies(seeded / f"landing/nem12/billing_day={DAY}")
+    records = [line for body in today.values() for line in body.split("\r\n") if line.startswith("250,")]
+    assert len(records) >= 3
+    assert {len(record.split(",")) for record in records} == {23}
+    readings = _query(seeded, f"select 1 from meter_readings where reading_date = '{DAY}' and register_id <> '007'")
+    assert len(readings) >= 3
 
 
 def test_broken_files_are_broken_as_said(seeded):
