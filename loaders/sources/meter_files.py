@@ -7,23 +7,33 @@ of ``meter_files`` that says how each one went. What stays out: records (``nem12
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from multiprocessing import get_context
 from pathlib import Path
 
 from loaders.sources.archives import ArchiveLimits, Member, iter_members
 from loaders.sources.extract import Extract
 from loaders.sources.landing import DeliveredFile, Landing
-from loaders.sources.meter_rows import METER_TABLE_NAMES, MeterRows
+from loaders.sources.meter_rows import METER_TABLE_NAMES, FileCounts, MeterRows
 from loaders.sources.nem12 import MeterFileTagger
 from loaders.sources.text_lines import TextLines
 from loaders.sources.unreadable import UnreadableFileError
 from loaders.warehouse.base import RawWrite, Warehouse
 
+_log = logging.getLogger(__name__)
+
 SOURCE = "FILE"
 ACCEPTED = "ACCEPTED"
 QUARANTINED = "QUARANTINED"
 _PREVIEW_FILES = 5
+_SHARED_FROM_BYTES = 48 * 1024 * 1024
+"""Below it one process is done before a second one has started (measured: 60 MB/s against 1 s of imports)."""
 
 
 def extract_meter_files(
@@ -31,7 +41,9 @@ def extract_meter_files(
     day: date,
     staging: Path,
     known_files: Iterable[DeliveredFile] = (),
+    *,
     limits: ArchiveLimits | None = None,
+    workers: int = 2,
 ) -> Extract:
     """Read every file delivered for a billing day.
 
@@ -41,6 +53,7 @@ def extract_meter_files(
         staging: folder for the staged Parquet files, one per run.
         known_files: the day's deliveries that the raw layer has.
         limits: bounds for archives.
+        workers: processes that share the files of a large delivery.
 
     Returns:
         An extract that replaces the day's files. When the whole delivery has disappeared although it was read before
@@ -54,16 +67,67 @@ def extract_meter_files(
             "kept": f"the {len(known)} files read before are no longer in the landing; their rows stay",
         }
         return Extract("meter_files", [], {}, [], detail)
+    results = _read_all(landing, day, staging, _shares(delivered, workers), limits or ArchiveLimits())
+    scope = {"billing_day": day, "source": SOURCE}
+    writes = [
+        RawWrite(table, scope, [path for result in results for path in result.files[table]])
+        for table in METER_TABLE_NAMES
+    ]
+    counts = {table: sum(result.row_counts[table] for result in results) for table in METER_TABLE_NAMES}
+    summary = FileSummary.merged([result.summary for result in results])
+    return Extract("meter_files", writes, counts, summary.preview, summary.detail(len(delivered)))
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What came of a share of the files."""
+
+    files: dict[str, list[Path]]
+    row_counts: dict[str, int]
+    summary: FileSummary
+
+
+def _shares(delivered: Sequence[DeliveredFile], workers: int) -> list[list[DeliveredFile]]:
+    """Divide files evenly by size; a small delivery stays whole, as starting a process takes longer than reading it."""
+    if workers <= 1 or len(delivered) <= 1 or sum(file.byte_count for file in delivered) < _SHARED_FROM_BYTES:
+        return [list(delivered)]
+    shares: list[list[DeliveredFile]] = [[] for _ in range(min(workers, len(delivered)))]
+    sizes = [0] * len(shares)
+    for file in sorted(delivered, key=lambda one: one.byte_count, reverse=True):
+        least = sizes.index(min(sizes))
+        shares[least].append(file)
+        sizes[least] += file.byte_count
+    return shares
+
+
+def _read_all(
+    landing: Landing, day: date, staging: Path, shares: Sequence[list[DeliveredFile]], limits: ArchiveLimits
+) -> list[_Read]:
+    """Read the shares, each in a process of its own when there are several."""
+    if len(shares) > 1:
+        reads = [(landing, day, staging / f"part-{place}", share, limits) for place, share in enumerate(shares)]
+        try:
+            # Spawned, not forked: the run's threads (DuckDB, Arrow) do not survive a fork.
+            with ProcessPoolExecutor(len(reads), mp_context=get_context("spawn")) as pool:
+                return list(pool.map(_read_share, *zip(*reads, strict=True)))
+        except BrokenProcessPool:
+            # No second process to be had here (an unguarded script, a killed child): slower, not wrong.
+            _log.warning("Reading the files of %s in one process, as no others could be started", day)
+    everything = [file for share in shares for file in share]
+    return [_read_share(landing, day, staging / "all", everything, limits)]
+
+
+def _read_share(
+    landing: Landing, day: date, staging: Path, delivered: Sequence[DeliveredFile], limits: ArchiveLimits
+) -> _Read:
+    """Read some of a day's files."""
     rows = MeterRows(day, SOURCE, staging)
-    summary = _Summary()
+    summary = FileSummary()
     for file in delivered:
         with landing.open(day, file.name) as stream:
-            for member in iter_members(stream, _printable(file.name), limits or ArchiveLimits()):
+            for member in iter_members(stream, _printable(file.name), limits):
                 read_member(member, file, rows, summary)
-    staged = rows.close()
-    scope = {"billing_day": day, "source": SOURCE}
-    writes = [RawWrite(table, scope, staged[table]) for table in METER_TABLE_NAMES]
-    return Extract("meter_files", writes, rows.row_counts, summary.preview, summary.detail(len(delivered)))
+    return _Read(rows.close(), rows.row_counts, summary)
 
 
 def known_deliveries(warehouse: Warehouse, first_day: date, last_day: date) -> dict[date, set[DeliveredFile]]:
@@ -83,26 +147,45 @@ def known_deliveries(warehouse: Warehouse, first_day: date, last_day: date) -> d
     return found
 
 
-class _Summary:
-    """What the run shows of a day's files."""
+@dataclass
+class FileSummary:
+    """What the run shows of a day's files.
 
-    def __init__(self) -> None:
-        self.preview: list[Mapping[str, str | None]] = []
-        self.read = 0
-        self.quarantined: list[str] = []
-        self.accepted = 0
-        self.rejected: dict[str, int] = {}
+    Attributes:
+        preview: the first files with their counts.
+        read: files and archive members.
+        quarantined: those that could not be read, with the reason.
+        accepted: records kept.
+        rejected: records rejected, by reason code.
+    """
 
-    def add(self, name: str, rows: MeterRows) -> None:
+    preview: list[Mapping[str, str | None]] = field(default_factory=list)
+    read: int = 0
+    quarantined: list[str] = field(default_factory=list)
+    accepted: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+
+    def add(self, name: str, counts: FileCounts) -> None:
+        """Count a file in."""
         self.read += 1
-        self.accepted += rows.counts.accepted
-        for code, count in rows.counts.by_reason.items():
-            self.rejected[code] = self.rejected.get(code, 0) + count
+        self.accepted += counts.accepted
+        self.rejected.update(counts.by_reason)
         if len(self.preview) < _PREVIEW_FILES:
-            counts = rows.counts
             self.preview.append({"file_name": name, "accepted": str(counts.accepted), "rejected": str(counts.rejected)})
 
+    @classmethod
+    def merged(cls, parts: Sequence[FileSummary]) -> FileSummary:
+        """Put the summaries of shares together."""
+        return cls(
+            [row for part in parts for row in part.preview][:_PREVIEW_FILES],
+            sum(part.read for part in parts),
+            sorted(name for part in parts for name in part.quarantined),
+            sum(part.accepted for part in parts),
+            sum((part.rejected for part in parts), Counter()),
+        )
+
     def detail(self, delivered_count: int) -> dict[str, object]:
+        """Return the facts a person wants to see."""
         return {
             "files": delivered_count,
             "members": self.read,
@@ -112,7 +195,7 @@ class _Summary:
         }
 
 
-def read_member(member: Member, file: DeliveredFile, rows: MeterRows, summary: _Summary) -> None:
+def read_member(member: Member, file: DeliveredFile, rows: MeterRows, summary: FileSummary) -> None:
     """Read one text member completely, or quarantine it completely."""
     name = _printable(member.name)
     tagger = MeterFileTagger(rows, name)
@@ -130,7 +213,7 @@ def read_member(member: Member, file: DeliveredFile, rows: MeterRows, summary: _
         _write_file_row(rows, file, lines, tagger, (QUARANTINED, error.code, error.reason))
     else:
         _write_file_row(rows, file, lines, tagger, (ACCEPTED, None, None))
-    summary.add(name, rows)
+    summary.add(name, rows.counts)
 
 
 def _write_file_row(

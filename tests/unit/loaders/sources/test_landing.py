@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from loaders.errors import PermanentError
+from loaders.sources import meter_files
 from loaders.sources.landing import DeliveredFile, LocalLanding, days_to_extract
 from loaders.sources.meter_files import extract_meter_files, known_deliveries
 from loaders.warehouse import open_warehouse
-from tests.unit.loaders.sources.meter_harness import DAY, day, header, mdff
+from tests.unit.loaders.sources.meter_harness import DAY, Row, Staged, day, header, mdff, read_landing
 
 D1, D2, D3 = date(2026, 3, 3), date(2026, 3, 4), date(2026, 3, 5)
 FILE = DeliveredFile("a.csv", 10, "1")
@@ -91,3 +92,25 @@ def test_delivery_that_disappeared_keeps_its_rows(tmp_path: Path) -> None:
     extract = extract_meter_files(landing, DAY, tmp_path / "staging", known)
     assert extract.writes == []
     assert "kept" in extract.detail
+
+
+def test_large_delivery_shared_between_processes_gives_the_same_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        records = [header(nmi=f"410300001{number}"), *[day() for _ in range(number)], "999,unknown"]
+        deliver(tmp_path / "landing", DAY, f"{number}.csv", mdff(*records))
+    landing = LocalLanding(tmp_path / "landing")
+    alone = read_landing(landing, tmp_path / "alone")
+    monkeypatch.setattr(meter_files, "_SHARED_FROM_BYTES", 0)
+    shared = read_landing(landing, tmp_path / "shared", workers=3)
+
+    def stable(staged: Staged) -> dict[str, list[Row]]:
+        return {
+            table: [{name: value for name, value in row.items() if name != "extracted_at"} for row in rows]
+            for table, rows in staged.tables.items()
+        }
+
+    assert stable(shared) == stable(alone)
+    assert shared.detail == alone.detail
+    assert len({path.parent for path in (tmp_path / "shared").rglob("*.parquet")}) == 3
