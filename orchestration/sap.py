@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from loaders.sap_isu.ledger import Ledger
     from loaders.sap_isu.loader import LoadPlan
     from loaders.sap_isu.odata import ODataClient
-    from loaders.sap_isu.readings import DeviceGroup, Outcome, ReadingId, SapReading, Transport
+    from loaders.sap_isu.odata_transport import ODataTransport
+    from loaders.sap_isu.readings import DeviceGroup, Outcome, ReadingId, SapReading
     from loaders.warehouse import RawWrite
 
 ACTOR: Final = "billsync run"
@@ -92,7 +93,7 @@ class LateTransport:
     def __init__(self, systems: Systems) -> None:
         self._systems = systems
         self._lock = threading.Lock()
-        self._transport: Transport | None = None
+        self._transport: ODataTransport | None = None
         self.name = systems.settings.sap_transport
 
     def send(self, groups: Sequence[DeviceGroup]) -> list[Outcome]:
@@ -103,7 +104,11 @@ class LateTransport:
         """Read back; see ``Transport``."""
         return self._open().read_back(ids)
 
-    def _open(self) -> Transport:
+    def without_order(self, ids: Sequence[ReadingId]) -> set[ReadingId]:
+        """Readings that SAP has no open order for; see ``OrderBook``."""
+        return self._open().without_order(ids)
+
+    def _open(self) -> ODataTransport:
         from loaders.sap_isu.odata_transport import ODataTransport  # noqa: PLC0415 - loaded when used
 
         with self._lock:

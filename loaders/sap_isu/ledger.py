@@ -176,7 +176,7 @@ class Ledger:
     def to_read_back(
         self, days: Collection[date], states: Collection[State]
     ) -> Iterator[tuple[ReadingId, datetime | None]]:
-        """The readings of these days that SAP should be asked about; with the instant of sending where its outcome is open."""
+        """The readings that SAP should be asked about; with the instant of sending where the outcome is open."""
         for some_days in batched(sorted(days), CHUNK):
             with reading(self.engine) as connection:
                 rows = connection.execute(
