@@ -154,7 +154,7 @@ class _Deliveries:
         for point in special.points:
             block = point_block(point, mdp, [energies], EditBook())
             if plant := special.record_plants.get(point.index):
-                block.placed.append((1, plant))
+                block.placed.append((len(block.lines) - 1, plant))
             blocks.append(block)
         file = assemble("NEM12", f"{day:%Y%m%d}{special.kind.replace('_', '')}", mdp, day, blocks)
         body, extension = _spoil(file.block.lines, special.kind)

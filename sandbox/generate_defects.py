@@ -18,8 +18,8 @@ from sandbox.generate_plans import UNKNOWN_PLAN_ID
 from sandbox.generate_population import ServicePoint
 from sandbox.nmi import with_wrong_check_digit
 
-# Below this size a seed carries no defects: too few points would be left clean.
-MINIMUM_POINTS = 200
+# Below these sizes a seed carries no defects: too few points would be left clean.
+MINIMUM_POINTS, MINIMUM_CLOSINGS = 200, 80
 _SUBSTITUTED, _FINAL, _ESTIMATED = "S14", "F16", "E52"
 
 
@@ -31,29 +31,30 @@ class Planter:
         self.book = EditBook()
         due = [p for p in points if p.closing and p.closing.day == spec.day and p.plan_kind != "SPECIAL"]
         usable = [p for p in due if not p.registers[0].is_nearly_full]
-        self._due = [p for p in ordinary(usable) if set(p.suffixes) == {"E1"}]
+        # General load alone comes first: what is planted there touches nothing else.
+        self._due = sorted(ordinary(usable), key=lambda p: len(p.suffixes))
         self._due_api = [p for p in usable if p.delivery == "API" and not p.is_vacant]
-        self._idle = [p for p in ordinary(list(points)) if p.closing is None and p.suffixes == ("E1",)]
+        self._idle = sorted((p for p in ordinary(list(points)) if p.closing is None), key=lambda p: len(p.suffixes))
 
-    def due(self, fits: Callable[[ServicePoint], bool] = lambda _: True) -> ServicePoint:
-        """Take a point whose contract closes on the demo day, general load only."""
-        return self._take(self._due, fits)
+    def due(self) -> ServicePoint:
+        """Take a point whose contract closes on the demo day."""
+        return self._take(self._due)
 
     def due_api(self) -> ServicePoint:
-        """Take one whose data come through the metering API."""
-        return self._take(self._due_api, lambda _: True)
+        """Take one whose data come through the metering API, while there are some."""
+        return self._take(self._due_api or self._due)
 
-    def idle(self, fits: Callable[[ServicePoint], bool] = lambda _: True) -> ServicePoint:
+    def idle(self) -> ServicePoint:
         """Take a point whose contract does not close in the seeded range."""
-        return self._take(self._idle, fits)
+        return self._take(self._idle)
 
-    def _take(self, pool: list[ServicePoint], fits: Callable[[ServicePoint], bool]) -> ServicePoint:
-        for point in pool:
-            if fits(point):
-                pool.remove(point)
-                self.book.victims.add(point.index)
-                return point
-        raise LookupError("the seed is too small for its defects: more service points or another seed")
+    def _take(self, pool: list[ServicePoint]) -> ServicePoint:
+        if not pool:
+            raise LookupError("the seed is too small for its defects: take more service points or more closings")
+        point = pool.pop(0)
+        point.has_reactive = False
+        self.book.victims.add(point.index)
+        return point
 
     def plant(
         self, rule_code: str, point: ServicePoint | None, days: Sequence[date] = (), *, suffix: str | None = None,
@@ -94,7 +95,7 @@ def plant_defects(points: Sequence[ServicePoint], ghosts: Sequence[ServicePoint]
         ghosts: points that exist in files only.
         spec: what is being generated.
     """
-    if len(points) < MINIMUM_POINTS or not spec.has_history:
+    if len(points) < MINIMUM_POINTS or spec.closing_count < MINIMUM_CLOSINGS or not spec.has_history:
         return EditBook()
     planter = Planter(points, spec)
     for recipe in (_gaps, _spikes, _quality, _conflicts, _broken_values, _headers, _files, _master_data, _revisions):
@@ -106,25 +107,22 @@ def plant_defects(points: Sequence[ServicePoint], ghosts: Sequence[ServicePoint]
 
 def _gaps(planter: Planter) -> None:
     dropped = Edit(is_dropped=True)
+    nothing = planter.due()
     planter.edit("READ_MISSING_DAY", planter.due(), planter.days_ago(12), dropped)
     planter.edit("READ_MISSING_DAY", planter.due(), planter.days_ago(20, 3), dropped, note="a run of three days")
     planter.edit("READ_MISSING_DAY", planter.due_api(), planter.days_ago(9), dropped, note="from the metering API")
-    nothing = planter.due()
     period = [day for day in planter.days_ago(60, 61) if nothing.closing and day >= nothing.closing.period_start]
     planter.edit("ORDER_WITHOUT_DATA", nothing, period, dropped)
-
-
-def _uses_enough(point: ServicePoint) -> bool:
-    """Whether a many times greater day is beyond every limit: more than a small flat, less than a factory."""
-    return 9_000 < point.daily_wh["E1"] < 40_000  # noqa: PLR2004
 
 
 def _spikes(planter: Planter) -> None:
     def factor(times: int) -> Callable[[list[str]], list[str]]:
         return lambda values: [str(Decimal(value) * times) for value in values]
 
-    rated, unrated = planter.due(_uses_enough), planter.due(_uses_enough)
+    rated, unrated = planter.due(), planter.due()
     rated.connection_capability_kw, unrated.connection_capability_kw = "14.49", None
+    # Enough for the grown day to be beyond every limit, and an ordinary house otherwise.
+    rated.daily_wh["E1"] = unrated.daily_wh["E1"] = 18_000
     planter.edit("READ_SPIKE", rated, planter.days_ago(6), Edit(change=factor(120)), note="above the connection")
     planter.edit("READ_SPIKE", unrated, planter.days_ago(4), Edit(change=factor(40)), note="40 times the usual")
 
@@ -194,7 +192,8 @@ def _headers(planter: Planter) -> None:
     serial = Edit(serial_number="ZZ90000001")
     planter.edit("SERIAL_DIFFERS", planter.due(), planter.days_ago(0), serial)
     planter.edit("SUFFIX_NOT_CONFIGURED", planter.due(), planter.days_ago(0), Edit(extra_suffix="E3"))
-    wrong = planter.idle(lambda p: not MDPS[p.mdp].prints_check_digit)
+    wrong = planter.idle()
+    wrong.mdp = 0
     planter.edit("NMI_CHECKSUM", wrong, planter.days_ago(0), Edit(has_wrong_check_digit=True))
     planter.book.plants[-1].nmi = with_wrong_check_digit(wrong.nmi)
 
@@ -204,7 +203,9 @@ def _files(planter: Planter) -> None:
     day = planter.days_ago(0)
     elsewhere = Edit(is_dropped=True)
     cut = tuple(planter.idle() for _ in range(3))
-    last = planter.plant("RECORD_REJECTED", cut[-1], day, suffix="E1", note="the record where the file is cut off")
+    last = planter.plant(
+        "RECORD_REJECTED", cut[-1], day, suffix=cut[-1].suffixes[-1], note="the record where the file is cut off"
+    )
     whole = planter.plant("FILE_CUT_OFF", None, note="no 900, ends within a record")
     bare = tuple(planter.idle() for _ in range(2))
     header = planter.plant("FILE_NO_HEADER", None, note="no 100, as a portal download")
@@ -216,7 +217,7 @@ def _files(planter: Planter) -> None:
         SpecialFile("UNREADABLE", broken, (unreadable,)),
     ]
     for point in (*cut, *bare, *broken):
-        planter.book.edits[point.index, "E1", day[0]] = elsewhere
+        planter.book.edits |= {(point.index, suffix, day[0]): elsewhere for suffix in point.suffixes}
 
 
 def _unknown_nmis(planter: Planter, ghosts: Sequence[ServicePoint]) -> None:

@@ -79,7 +79,7 @@ def assign_closings(points: list[ServicePoint], spec: Spec) -> None:
     due, waiting = waiting[: spec.closing_count], waiting[spec.closing_count :]
     for point in due:
         _close(point, spec.day, rng.choice((28, 29, 30)), spec)
-    for point, day in zip(waiting, _earlier_days(spec), strict=False):
+    for point, day in zip(waiting[: spec.service_points // 3], _earlier_days(spec), strict=False):
         _close(point, day, rng.choice((28, 29, 30)), spec)
     if spec.has_history:
         _deliver_in_bulk(due, spec)
