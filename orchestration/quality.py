@@ -16,18 +16,19 @@ from orchestration.systems import Systems
 
 READINGS_PLAN: Final = dg.AssetKey(["intermediate", "int_meter_readings__plan"])
 GATE: Final = "fit_to_load"
+CONTRACT: Final = "soda_contract"
 
 
 def build_soda_checks(contracts: Sequence[TableContract]) -> dg.AssetChecksDefinition:
     """One step that verifies every contract, then says whether the readings may be loaded."""
     specs = [
         dg.AssetCheckSpec(
-            name=name,
+            name=CONTRACT,
             asset=dg.AssetKey([contract.schema, contract.table]),
-            description=f"Soda contract checks/{contract.schema}/{contract.path.name}",
+            description=f"Soda contract checks/{contract.schema}/{contract.path.name}: "
+            + ", ".join(contract.check_names),
         )
         for contract in contracts
-        for name in contract.check_names
     ]
     gate = dg.AssetCheckSpec(
         name=GATE,
@@ -48,7 +49,7 @@ def build_soda_checks(contracts: Sequence[TableContract]) -> dg.AssetChecksDefin
         selected = context.selected_asset_check_keys
         day = billing_day_of_run(context.run).isoformat()
         outcomes = verify_duckdb(wanted(contracts, selected), systems.settings.duckdb_path, {"BILLING_DAY": day})
-        results = [*(check_result(outcome) for outcome in outcomes), gate_result(outcomes)]
+        results = [*contract_results(outcomes), gate_result(outcomes)]
         yield from (result for result in results if dg.AssetCheckKey(result.asset_key, result.check_name) in selected)
 
     return soda_contracts
@@ -62,17 +63,34 @@ def wanted(contracts: Sequence[TableContract], selected: Collection[dg.AssetChec
     return [contract for contract in contracts if (contract.schema, contract.table) in tables]
 
 
-def check_result(outcome: CheckOutcome) -> dg.AssetCheckResult:
-    """Pass to passed; warn to not passed with severity warn; failed and not evaluated to not passed with error."""
-    severity = dg.AssetCheckSeverity.WARN if outcome.outcome == "warned" else dg.AssetCheckSeverity.ERROR
-    return dg.AssetCheckResult(
-        asset_key=dg.AssetKey([outcome.schema, outcome.table]),
-        check_name=outcome.name,
-        passed=outcome.passed,
-        severity=severity,
-        description=outcome.detail,
-        metadata={"outcome": outcome.outcome, **outcome.values},
-    )
+def contract_results(outcomes: Sequence[CheckOutcome]) -> Iterator[dg.AssetCheckResult]:
+    """One result per contract, as bad as the worst of its checks; its metadata hold them all.
+
+    Pass is passed; warn is not passed with severity warn; failed and not evaluated are not passed with error.
+    """
+    by_table: dict[tuple[str, str], list[CheckOutcome]] = {}
+    for outcome in outcomes:
+        by_table.setdefault((outcome.schema, outcome.table), []).append(outcome)
+    for (schema, table), checks in by_table.items():
+        bad = [one for one in checks if not one.passed]
+        yield dg.AssetCheckResult(
+            asset_key=dg.AssetKey([schema, table]),
+            check_name=CONTRACT,
+            passed=not bad,
+            severity=dg.AssetCheckSeverity.ERROR if any(one.blocks for one in bad) else dg.AssetCheckSeverity.WARN,
+            description="; ".join(f"{one.name} {one.outcome}: {one.detail}" for one in bad)[:2000]
+            or f"{len(checks)} checks hold",
+            metadata={"checks": dg.MetadataValue.json([_told(one) for one in checks])},
+        )
+
+
+def _told(outcome: CheckOutcome) -> dict[str, object]:
+    return {
+        "check": outcome.name,
+        "outcome": outcome.outcome,
+        "detail": outcome.detail,
+        "values": dict(outcome.values),
+    }
 
 
 def gate_result(outcomes: Sequence[CheckOutcome]) -> dg.AssetCheckResult:

@@ -4,6 +4,8 @@ What belongs here: turning a Dagster selection into one dbt run and its results 
 how dbt is run (``dbt_runner``) and how nodes are named (``translation``).
 """
 
+import contextlib
+import io
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -31,7 +33,9 @@ def build_transform_assets(
         partitions_def: the billing days.
     """
     present = {tag for node in manifest["nodes"].values() for tag in node.get("tags", ())}
-    return [_dbt_stage(manifest, partitions_def, stage) for stage in DBT_STAGES if stage in present]
+    # dbt's selector prints its remarks; standard output belongs to whoever loads the definitions.
+    with contextlib.redirect_stdout(io.StringIO()):
+        return [_dbt_stage(manifest, partitions_def, stage) for stage in DBT_STAGES if stage in present]
 
 
 def _dbt_stage(
