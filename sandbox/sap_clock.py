@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from functools import cache
@@ -9,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import holidays
 
-from sandbox.sap_plan import WEEKDAYS, CannotPrice
+from sandbox.sap_plan import DAY_MINUTES, WEEKDAYS, CannotPrice
 
 HALF_HOUR = 30
 HALF_HOURS = 48
@@ -28,11 +29,15 @@ _ZONES = {
 
 @dataclass(frozen=True)
 class LocalDay:
-    """A day on a plan's clock."""
+    """A day on a plan's clock; ``holiday_from`` is the minute at which it becomes a public holiday, if it does."""
 
     iso: str
     weekday: str
-    is_holiday: bool
+    holiday_from: int = DAY_MINUTES
+
+    def is_holiday(self, minute: int) -> bool:
+        """Say whether a minute of the day belongs to a public holiday."""
+        return minute >= self.holiday_from
 
 
 @dataclass(frozen=True)
@@ -63,10 +68,18 @@ def half_hours(clock: str, jurisdiction: str, market_date: date) -> tuple[Slot, 
 
 @cache
 def local_day(day: date, jurisdiction: str) -> LocalDay:
-    """Describe a day: its name, and whether it is a public holiday of the jurisdiction."""
-    return LocalDay(day.isoformat(), WEEKDAYS[day.weekday()], day in _holidays(jurisdiction, day.year))
+    """Describe a day: its name, and from when it is a public holiday of the jurisdiction."""
+    holiday_from = _holidays(jurisdiction, day.year).get(day, DAY_MINUTES)
+    return LocalDay(day.isoformat(), WEEKDAYS[day.weekday()], holiday_from)
 
 
 @cache
-def _holidays(jurisdiction: str, year: int) -> frozenset[date]:
-    return frozenset(holidays.country_holidays("AU", subdiv=jurisdiction, years=year))
+def _holidays(jurisdiction: str, year: int) -> dict[date, int]:
+    """List a year's holidays with the minute from which they hold: some evenings before Christmas are part holidays."""
+    found = {}
+    parts = holidays.country_holidays("AU", subdiv=jurisdiction, years=year, categories=("half_day",))
+    for day, name in parts.items():
+        if match := re.search(r"from (\d+)pm", name):
+            found[day] = (int(match[1]) + 12) * 60
+    found |= dict.fromkeys(holidays.country_holidays("AU", subdiv=jurisdiction, years=year), 0)
+    return found

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache, lru_cache
+from typing import TypeVar
 
-from sandbox.sap_clock import HALF_HOUR, Slot, half_hours
+from sandbox.sap_clock import HALF_HOUR, LocalDay, Slot, half_hours
 from sandbox.sap_plan import DAY_MINUTES, WEEKDAYS, Block, CannotPrice, DatedBlocks, Plan, PlanVersions, Season, Step
 
+Part = TypeVar("Part", Season, DatedBlocks)
 GST = Fraction(1, 10)
-_DAYS_OF = {"P1M": Fraction(365, 12), "P3M": Fraction(365, 4), "P1Y": Fraction(365)}
 _BUSINESS_WEEKDAYS = frozenset(WEEKDAYS[:5])
 _UNPRICED_TERMS = frozenset({"CONCESSION_PERCENT", "CONCESSION_FIXED", "GREEN_POWER_PERCENT", "DISCOUNT_MET"})
 
@@ -165,14 +166,21 @@ def _season_on(plan: Plan, iso: str) -> Season:
     seasons = [season for season in plan.seasons if season.covers(iso[5:])]
     if len(seasons) != 1:
         raise CannotPrice(f"{len(seasons)} tariff periods cover {iso} in plan {plan.plan_id}")
-    return seasons[0]
+    return _sound(seasons[0])
 
 
 def _load_on(plan: Plan, iso: str) -> DatedBlocks:
     loads = [load for load in plan.controlled_loads if load.covers(iso)]
     if len(loads) != 1:
         raise CannotPrice(f"{len(loads)} controlled load tariffs cover {iso} in plan {plan.plan_id}")
-    return loads[0]
+    return _sound(loads[0])
+
+
+def _sound(part: Part) -> Part:
+    """Pass a part of a plan on, unless something in it cannot be priced."""
+    if part.problem:
+        raise CannotPrice(part.problem)
+    return part
 
 
 def _add_energy(energy: _Energy, data: BillData, suffix: str, use: _Use) -> None:
@@ -189,8 +197,10 @@ def _add_energy(energy: _Energy, data: BillData, suffix: str, use: _Use) -> None
             raise CannotPrice(f"{suffix} has {len(channel_day.values)} values on {day}")
         versions = data.plan_on(day)
         for place, first, last in _runs(versions, data.jurisdiction, day, use, channel_day.interval_minutes):
+            total = Fraction(sum(channel_day.values[first:last], Decimal(0)))
+            if place is None and use.usage_type == "CONTROLLED_LOAD" and total:
+                raise CannotPrice(f"controlled load on {day} at a time without a price")
             if place is not None:
-                total = Fraction(sum(channel_day.values[first:last], Decimal(0)))
                 energy[place] = energy.get(place, Fraction(0)) + total
 
 
@@ -227,7 +237,7 @@ def _runs(
 
 
 def _place(plan: Plan, jurisdiction: str, day: date, use: _Use, at: tuple[int, Slot, int]) -> tuple[_Place, str] | None:
-    """Say where the energy of one interval belongs; exported energy that nobody pays for belongs nowhere."""
+    """Say where the energy of one interval belongs; export that nobody pays for belongs nowhere."""
     number, slot, minute = at
     found: list[tuple[_Place, str]] = []
     for part, blocks in _parts(plan, slot.day.iso, use):
@@ -235,7 +245,7 @@ def _place(plan: Plan, jurisdiction: str, day: date, use: _Use, at: tuple[int, S
         if isinstance(part, Season) and part.clock != plan.clock:
             own = half_hours(part.clock, jurisdiction, day)[number]
         found += [(_Place(part, block), own.day.iso) for block in blocks if _matches(block, blocks, own, minute)]
-    if use.usage_type == "GENERATION" and not found:
+    if use.usage_type != "GENERAL" and not found:
         return None
     if len(found) != 1:
         raise CannotPrice(f"{len(found)} prices cover {slot.day.iso} minute {slot.minute + minute}")
@@ -249,8 +259,24 @@ def _parts(plan: Plan, iso: str, use: _Use) -> list[tuple[Season | DatedBlocks, 
     if use.usage_type == "CONTROLLED_LOAD":
         load = _load_on(plan, iso)
         return [(load, load.blocks)]
-    chosen = [one for one in plan.feed_ins if one.covers(iso) and (use.feed_in is None or one.name == use.feed_in)]
-    return [(one, one.blocks) for one in chosen]
+    offered = tuple(one for one in plan.feed_ins if one.covers(iso))
+    if _overlap(offered):
+        offered = tuple(one for one in offered if one.name == use.feed_in)
+        if len(offered) != 1:
+            raise CannotPrice(f"several feed-ins at one time, {len(offered)} of them agreed on")
+    return [(_sound(one), one.blocks) for one in offered]
+
+
+@cache
+def _overlap(offered: tuple[DatedBlocks, ...]) -> bool:
+    """Say whether two feed-ins pay for the same time of any kind of day."""
+    if len(offered) < 2:  # noqa: PLR2004 - two are needed
+        return False
+    kinds = [LocalDay("", weekday, start) for weekday in WEEKDAYS for start in (0, DAY_MINUTES)]
+    for slot in (Slot(kind, minute) for kind in kinds for minute in range(0, DAY_MINUTES, HALF_HOUR)):
+        if sum(any(_matches(block, one.blocks, slot, 0) for block in one.blocks) for one in offered) > 1:
+            return True
+    return False
 
 
 def _matches(block: Block, blocks: Sequence[Block], slot: Slot, minute: int) -> bool:
@@ -262,7 +288,7 @@ def _matches(block: Block, blocks: Sequence[Block], slot: Slot, minute: int) -> 
     for window in block.windows:
         if not window.start <= at < window.end:
             continue
-        if slot.day.is_holiday:
+        if slot.day.is_holiday(at):
             if "PUBLIC_HOLIDAYS" in window.days:
                 return True
             if not names_holidays and slot.day.weekday in window.days:
@@ -285,6 +311,8 @@ def _energy_lines(energy: _Energy, days_by_part: Mapping[Season | DatedBlocks, i
     lines = []
     for place, by_day in by_block.items():
         quantities = _stepped(place.block, by_day, days_by_part.get(place.part, 0))
+        if kind != "FEED_IN" and sum(quantities) != sum(by_day.values()):
+            raise CannotPrice("energy beyond the last step")
         for number, (step, quantity) in enumerate(zip(place.block.steps, quantities, strict=True), start=1):
             amount = to_cents(quantity * Fraction(step.price))
             name = f"{place.block.name} step {number}"
@@ -295,12 +323,10 @@ def _energy_lines(energy: _Energy, days_by_part: Mapping[Season | DatedBlocks, i
 def _stepped(block: Block, by_day: Mapping[str, Fraction], pooled_days: int) -> list[Fraction]:
     """Split energy over a block's steps: anew each local day, or pooled over the bill."""
     totals = [Fraction(0)] * len(block.steps)
-    if len(block.steps) == 1:
-        return [sum(by_day.values(), Fraction(0))]
-    if block.period == "P1D":
+    if block.pooled_days is None:
         pools, scale = list(by_day.values()), Fraction(1)
     else:
-        pools, scale = [sum(by_day.values(), Fraction(0))], Fraction(pooled_days) / _DAYS_OF[block.period]
+        pools, scale = [sum(by_day.values(), Fraction(0))], pooled_days / block.pooled_days
     for quantity in pools:
         for number, taken in enumerate(_split(block.steps, quantity, scale)):
             totals[number] += taken

@@ -93,6 +93,8 @@ def test_prices_in_cents_give_the_same_bill_as_in_dollars() -> None:
 def test_cents_beside_a_rate_below_one_are_refused_as_unclear() -> None:
     with pytest.raises(CannotPrice, match="cents or dollars"):
         read_plan(plan(flat("0.29", supply="122.73")))
+    with pytest.raises(CannotPrice, match="cents or dollars"):
+        read_plan(plan(flat("29", supply="1.22")))
 
 
 def test_number_without_leading_zero_is_read() -> None:
@@ -123,11 +125,13 @@ def test_daily_steps_follow_the_plans_clock() -> None:
 @pytest.mark.parametrize(
     ("volume", "length", "first"),
     [
-        # volume x 28 days / (365/12, 365/4, 365)
+        # volume x 28 days / (365/12, 365/4, 365, 7, 14)
         ("340.06", "P1M", Fraction("340.06") * 28 * 12 / 365),
         ("1020", "P3M", Fraction(1020 * 28 * 4, 365)),
         ("4000", "P1Y", Fraction(4000 * 28, 365)),
         ("4000", None, Fraction(4000 * 28, 365)),
+        ("70", "P1W", Fraction(70 * 4)),
+        ("120", "P2W", Fraction(120 * 2)),
     ],
 )
 def test_longer_steps_pool_over_the_bill(volume: str, length: str | None, first: Fraction) -> None:
@@ -211,11 +215,23 @@ def test_plan_that_names_weekdays_only_charges_a_holiday_as_its_weekday() -> Non
     assert quantities(bill(answer, energy, "WA")) == {"PEAK step 1": 3, "OFF_PEAK step 1": 2}
 
 
+def test_part_holiday_begins_in_the_evening() -> None:
+    # Christmas Eve in South Australia is a public holiday from 7 pm; Thursday 24 December 2026, UTC+10:30 in summer.
+    day = date(2026, 12, 24)
+    energy = only(day, day, {(day, 36): "1", (day, 37): "2"})
+    peak = [window("00:00", "00:00", ["BUSINESS_DAYS"])]
+    off = [window("00:00", "00:00", ["SAT", "SUN", "PUBLIC_HOLIDAYS"])]
+    # Half hour 36 begins at 18:30 in Adelaide, half hour 37 at 19:00.
+    priced = bill(plan(tou(peak, off), clock="LOCAL"), energy, "SA")
+    assert quantities(priced) == {"PEAK step 1": 1, "OFF_PEAK step 1": 2}
+
+
 @pytest.mark.parametrize(
     ("peak", "off"),
     [
         (window("700", "859"), [window("900", "659")]),
         (window("0700", "0900"), [window("0900", "0700")]),
+        (window("700", "900"), [window("0", "659"), window("900", "0")]),
         (window("07:00", "08:59"), [window("00:00", "07:00"), window("09:00", "00:00")]),
         (window("07:00", "09:00"), [window("00:00", "06:59"), window("09:00", "24:00")]),
     ],
@@ -224,6 +240,12 @@ def test_times_in_every_notation_mean_the_same_window(peak: dict[str, Any], off:
     day = date(2026, 2, 10)
     energy = only(day, day, {(day, 13): "1", (day, 14): "2", (day, 17): "4", (day, 18): "8", (day, 47): "16"})
     assert quantities(bill(plan(tou([peak], off)), energy)) == {"OFF_PEAK step 1": 25, "PEAK step 1": 6}
+
+
+def test_midnight_to_midnight_is_all_day() -> None:
+    priced = bill(plan(tou([window("00:00", "00:00", WORKDAYS)], [window("0000", "00:00", ["SAT", "SUN"])])))
+    # 6 February is a Friday: 20 weekdays and 8 days of weekends.
+    assert quantities(priced) == {"PEAK step 1": 480, "OFF_PEAK step 1": 192}
 
 
 def test_five_minute_energy_is_priced_by_its_own_start() -> None:
@@ -381,11 +403,54 @@ def test_export_outside_every_feed_in_window_earns_nothing() -> None:
 def test_two_feed_ins_at_one_time_need_the_contracts_choice() -> None:
     energy = {"E1": level(START, END), "B1": level(START, END, "0.2")}
     answer = plan(flat(), solarFeedInTariff=[single_feed_in("0.02", "Retailer"), single_feed_in("0.44", "Premium")])
-    with pytest.raises(CannotPrice, match="2 prices"):
+    with pytest.raises(CannotPrice, match="several feed-ins"):
         bill(answer, energy)
     priced = bill(answer, energy, terms={"FEED_IN": "Premium"})
     # 268.8 x 0.44 = 118.272
     assert amounts(priced, "FEED_IN") == [D("-118.27")]
+
+
+def test_feed_in_step_with_an_end_pays_no_more_beyond_it() -> None:
+    energy = {"E1": level(START, END, "0"), "B1": level(START, END, "0.5")}
+    capped = {"displayName": "Capped", "singleTariff": rate(("0.10", "10"), period="P1D")}
+    # 24 kWh a day exported, 10 of them paid: 28 x 10 x 0.10.
+    assert amounts(bill(plan(flat(), solarFeedInTariff=[capped]), energy), "FEED_IN") == [D("-28.00")]
+
+
+def test_agreed_feed_in_matters_only_where_there_is_a_choice() -> None:
+    energy = {"E1": level(START, END), "B1": level(START, END, "0.2")}
+    priced = bill(plan(flat(), solarFeedInTariff=[single_feed_in("0.05")]), energy, terms={"FEED_IN": "Another"})
+    assert amounts(priced, "FEED_IN") == [D("-13.44")]
+
+
+@pytest.mark.parametrize(
+    ("start", "paid_days"),
+    # The plan's only version is dated 1 July 2025 and reaches back; a feed-in that began with it does so too.
+    [("2025-07-01", 28), ("2026-02-20", 14)],
+)
+def test_feed_in_holds_from_its_start_unless_that_is_its_plans(start: str, paid_days: int) -> None:
+    energy = {"E1": level(START, END), "B1": level(START, END)}
+    priced = bill(plan(flat(), solarFeedInTariff=[single_feed_in("0.05", startDate=start)]), energy)
+    assert quantities(priced, "FEED_IN") == {" step 1": 24 * paid_days}
+
+
+def test_problem_in_a_controlled_load_stops_only_contracts_that_have_one() -> None:
+    load = {"displayName": "CL", "singleRate": rate(("", None))}
+    answer = plan(flat(), controlledLoad=[load])
+    assert quantities(bill(answer)) == {"Rate step 1": 672}
+    with pytest.raises(CannotPrice):
+        bill(answer, {"E1": level(START, END), "E2": level(START, END)})
+
+
+def test_controlled_load_outside_its_windows_is_refused_if_any_flowed() -> None:
+    day = date(2026, 2, 10)
+    night = rate(("0.18", None), type="OFF_PEAK", timeOfUse=[window("22:00", "06:59")])
+    answer = plan(flat(), controlledLoad=[{"displayName": "CL", "timeOfUseRates": [night]}])
+    at_night = {"E1": level(day, day), "E2": only(day, day, {(day, 45): "2"})}
+    # 2 x 0.18
+    assert amounts(bill(answer, at_night), "CONTROLLED_LOAD") == [D("0.36")]
+    with pytest.raises(CannotPrice, match="without a price"):
+        bill(answer, {"E1": level(day, day), "E2": only(day, day, {(day, 30): "2"})})
 
 
 def test_export_on_a_plan_without_feed_in_earns_nothing() -> None:
@@ -434,8 +499,9 @@ DEMAND = [{"displayName": "Demand", "amount": "0.32", "startTime": "00:00", "end
         plan(flat(timeOfUseRates=[rate(("0.2", None), timeOfUse=PEAK)])),
         plan(period(singleRate=rate(("", None)))),
         plan(period(singleRate=rate(("0.3", "10"), ("0.2", "20")))),
+        plan(period(singleRate=rate(("0.3", "0"), ("0.2", None)))),
         plan(period(singleRate=rate(("0.3", None), ("0.2", None)))),
-        plan(period(singleRate=rate(("0.3", "10"), ("0.2", None), period="P2D"))),
+        plan(period(singleRate=rate(("0.3", "10"), ("0.2", None), period="fortnight"))),
         plan(period(singleRate={"rates": [{"unitPrice": "0.3", "measureUnit": "DAYS"}]})),
         plan(flat(), discounts=[{"type": "GUARANTEED", "displayName": "Welcome"}]),
         plan(flat(), fees=[{"type": "MEMBERSHIP", "term": "ANNUAL", "amount": "264.00"}]),
@@ -444,7 +510,8 @@ DEMAND = [{"displayName": "Demand", "amount": "0.32", "startTime": "00:00", "end
         plan(),
     ],
     ids=[
-        "demand", "banded supply", "no supply", "no rate", "two kinds of rate", "empty price", "last step ends",
+        "demand", "banded supply", "no supply", "no rate", "two kinds of rate", "empty price", "no price beyond",
+        "empty step",
         "no volume", "odd period", "not per kWh", "discount", "membership", "quota", "clock", "no period",
     ],
 )  # fmt: skip
