@@ -12,11 +12,13 @@
 ] %}
 {%- set counts = [
     'actual_interval_count', 'substituted_interval_count', 'estimated_interval_count', 'missing_interval_count',
+    'unknown_quality_interval_count',
 ] %}
 {%- set record_key = ['billing_day', 'source', 'file_name', 'line_number'] %}
 -- One row per channel-day of energy: its current read version as 48 half hours of kWh, exact, with the quality of its
 -- intervals counted. The values are split once, here; every later model works on these columns (half_hours_of).
--- An interval that 400 records under a V day leave out counts as estimated: its quality is not known to be better.
+-- An interval of no known quality (left out by the 400 records of a V day, or under a flag nobody knows) counts as
+-- estimated, as nothing says it is better, and again in unknown_quality_interval_count.
 -- depends_on: {{ ref('int_channel_days__touched') }}
 with odd_records as (
     {{ current_records('ODD', 'records.values_text') }}
@@ -59,7 +61,12 @@ odd_half_hours as (
         sum(case when delivered_value is null then 0 when quality_flag = 'A' then 1 else 0 end) as actual_count,
         sum(case when delivered_value is null then 0 when quality_flag in ('S', 'F') then 1 else 0 end)
             as substituted_count,
-        sum(case when delivered_value is null then 1 else 0 end) as missing_count
+        sum(case when delivered_value is null then 1 else 0 end) as missing_count,
+        sum(case
+            when delivered_value is null then 0
+            when quality_flag in ('A', 'S', 'F', 'E') then 0
+            else 1
+        end) as unknown_quality_count
     from odd_intervals
     group by billing_day, source, file_name, line_number, half_hour
 ),
@@ -75,7 +82,8 @@ odd_days as (
         {%- endfor %}
         cast(sum(actual_count) as integer) as actual_interval_count,
         cast(sum(substituted_count) as integer) as substituted_interval_count,
-        cast(sum(missing_count) as integer) as missing_interval_count
+        cast(sum(missing_count) as integer) as missing_interval_count,
+        cast(sum(unknown_quality_count) as integer) as unknown_quality_interval_count
     from odd_half_hours
     group by billing_day, source, file_name, line_number
 ),
@@ -92,7 +100,8 @@ split_days as (
         odd_days.substituted_interval_count,
         odd_records.value_count - odd_days.actual_interval_count - odd_days.substituted_interval_count
         - odd_days.missing_interval_count as estimated_interval_count,
-        odd_days.missing_interval_count
+        odd_days.missing_interval_count,
+        odd_days.unknown_quality_interval_count
     from odd_records
     inner join odd_days
         on
@@ -117,7 +126,11 @@ split_days as (
         covered_interval_count - event_actual_count - event_substituted_count
         + case when quality_flag in ('A', 'S', 'F') then 0 else value_count - covered_interval_count end
             as estimated_interval_count,
-        0 as missing_interval_count
+        0 as missing_interval_count,
+        case
+            when quality_flag in ('A', 'S', 'F', 'E') then 0
+            else value_count - covered_interval_count
+        end as unknown_quality_interval_count
     from (
         {{ current_records('PLAIN', plain_values('records.values_text') ~ ' as delivered_values') }}
     ) as plain_days

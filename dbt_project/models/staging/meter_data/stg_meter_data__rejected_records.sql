@@ -5,7 +5,10 @@ select
     file_name,
     line_number,
     {{ clean_text('record_indicator') }} as record_indicator,
-    upper({{ clean_text('nmi') }}) as nmi,
+    case
+        when {{ nmi_checksum_state('upper(trim(nmi))') }} = 'RIGHT' then substring(upper(trim(nmi)), 1, 10)
+        else upper({{ clean_text('nmi') }})
+    end as nmi,
     reason_code,
     reason
 from {{ source('meter_data', 'rejected_records') }}

@@ -1,0 +1,99 @@
+{# What the models int_problems__<rule> share. Each yields, per problem: rule_code, subject (what it is about, part of its
+   key), nmi, nmi_suffix, contract_id, first_market_date, last_market_date, billing_day, detail. #}
+
+{# The value of a rule's parameter on a day. #}
+{% macro validation_parameter(rule_code, parameter, market_date) -%}
+    (
+        select parameters.parameter_value
+        from {{ ref('validation_parameters') }} as parameters
+        where
+            parameters.rule_code = '{{ rule_code }}'
+            and parameters.parameter = '{{ parameter }}'
+            and {{ market_date }} between parameters.first_date and parameters.last_date
+    )
+{%- endmacro %}
+
+{# Group days of `relation` that follow each other into one row per key and run of days.
+   numbers: {name: aggregate expression} over the days of a run. #}
+{% macro runs_of_days(relation, keys, numbers={}) -%}
+    select
+        {{ keys | join(', ') }},
+        min(market_date) as first_market_date,
+        max(market_date) as last_market_date,
+        cast(count(*) as integer) as day_count
+        {%- for name, expression in numbers.items() %},
+        {{ expression }} as {{ name }}
+        {%- endfor %}
+    from (
+        select
+            days.*,
+            {{ add_days(
+                "days.market_date",
+                "-1 * row_number() over (partition by " ~ (keys | join(", ")) ~ " order by market_date)"
+            ) }} as run_start
+        from {{ relation }} as days
+    ) as numbered_days
+    group by {{ keys | join(', ') }}, run_start
+{%- endmacro %}
+
+{# The billing day under which a problem is filed: its own when it lies in the run's window, else the window's last. #}
+{% macro filed_under(billing_day) -%}
+    case
+        when {{ billing_day }} between {{ date_literal(var('start_day')) }} and {{ date_literal(var('end_day')) }}
+            then {{ billing_day }}
+        else {{ date_literal(var('end_day')) }}
+    end
+{%- endmacro %}
+
+{# "on 2026-02-05" or "on 3 days from 2026-02-05 to 2026-02-07" as SQL text. #}
+{% macro days_in_words() -%}
+    {{ concat_text([
+        "case when first_market_date = last_market_date then 'on ' else "
+        ~ concat_text(["'on '", text_of("day_count"), "' days from '"]) ~ " end",
+        text_of("first_market_date", 10),
+        "case when first_market_date = last_market_date then '' else "
+        ~ concat_text(["' to '", text_of("last_market_date", 10)]) ~ " end",
+    ]) }}
+{%- endmacro %}
+
+{# A number of kWh or kW as people write it: three decimals. #}
+{% macro three_decimals(expression) %}{{ text_of("cast(" ~ expression ~ " as decimal(18, 3))") }}{% endmacro %}
+
+{# The nine columns of a problem about a run of days of one channel. #}
+{% macro channel_problem_columns(rule_code, detail, contract_id=none) %}
+    '{{ rule_code }}' as rule_code,
+    {{ concat_text(["nmi", "'|'", "nmi_suffix"]) }} as subject,
+    nmi,
+    nmi_suffix,
+    {{ contract_id or "cast(null as " ~ text_type(20) ~ ")" }} as contract_id,
+    first_market_date,
+    last_market_date,
+    billing_day,
+    {{ detail }} as detail
+{%- endmacro %}
+
+{# The nine columns of a problem about a file; its market date is its billing day. #}
+{% macro file_problem_columns(rule_code, detail) %}
+    '{{ rule_code }}' as rule_code,
+    {{ concat_text(["source", "'|'", "file_name"]) }} as subject,
+    cast(null as {{ text_type(20) }}) as nmi,
+    cast(null as {{ text_type(4) }}) as nmi_suffix,
+    cast(null as {{ text_type(20) }}) as contract_id,
+    billing_day as first_market_date,
+    billing_day as last_market_date,
+    filed_under_day as billing_day,
+    {{ detail }} as detail
+{%- endmacro %}
+
+{# The nine columns of a problem about a contract (or an order without one) over a period. #}
+{% macro contract_problem_columns(rule_code, subject, detail, nmi="nmi") %}
+    '{{ rule_code }}' as rule_code,
+    {{ subject }} as subject,
+    {{ nmi }} as nmi,
+    cast(null as {{ text_type(4) }}) as nmi_suffix,
+    contract_id,
+    first_market_date,
+    last_market_date,
+    billing_day,
+    {{ detail }} as detail
+{%- endmacro %}

@@ -1,0 +1,125 @@
+-- One row per register and pair of read dates of a basic meter (NEM13): the latest version of its 250 record.
+-- is_conflicting: the latest stamp came with different contents, so none of it is billed.
+with delivered as (
+    select
+        billing_day,
+        source,
+        file_name,
+        line_number,
+        nmi,
+        nmi_suffix,
+        coalesce(register_id, '') as register_id,
+        serial_number,
+        direction_indicator,
+        previous_register_read,
+        previous_read_date,
+        previous_quality_flag,
+        current_register_read,
+        current_read_date,
+        current_quality_method,
+        current_quality_flag,
+        energy_kwh,
+        unit,
+        has_wrong_checksum,
+        read_version_at,
+        content_hash
+    from {{ ref('stg_meter_data__accumulation_records') }}
+    where
+        billing_day <= {{ date_literal(var('end_day')) }}
+        and kwh_factor is not null
+        and energy_kwh is not null
+        and previous_read_date is not null
+        and current_read_date is not null
+),
+
+ranked as (
+    select
+        billing_day,
+        source,
+        file_name,
+        line_number,
+        nmi,
+        nmi_suffix,
+        register_id,
+        serial_number,
+        direction_indicator,
+        previous_register_read,
+        previous_read_date,
+        previous_quality_flag,
+        current_register_read,
+        current_read_date,
+        current_quality_method,
+        current_quality_flag,
+        energy_kwh,
+        unit,
+        has_wrong_checksum,
+        read_version_at,
+        content_hash,
+        row_number() over (
+            partition by nmi, nmi_suffix, register_id, previous_read_date, current_read_date
+            order by read_version_at desc, billing_day, source desc, file_name, line_number
+        ) as version_rank,
+        max(read_version_at) over (
+            partition by nmi, nmi_suffix, register_id, previous_read_date, current_read_date
+        ) as latest_version_at
+    from delivered
+),
+
+compared as (
+    select
+        billing_day,
+        source,
+        file_name,
+        line_number,
+        nmi,
+        nmi_suffix,
+        register_id,
+        serial_number,
+        direction_indicator,
+        previous_register_read,
+        previous_read_date,
+        previous_quality_flag,
+        current_register_read,
+        current_read_date,
+        current_quality_method,
+        current_quality_flag,
+        energy_kwh,
+        unit,
+        has_wrong_checksum,
+        read_version_at,
+        content_hash,
+        version_rank,
+        min(case when read_version_at = latest_version_at then content_hash end) over (
+            partition by nmi, nmi_suffix, register_id, previous_read_date, current_read_date
+        ) as first_hash,
+        max(case when read_version_at = latest_version_at then content_hash end) over (
+            partition by nmi, nmi_suffix, register_id, previous_read_date, current_read_date
+        ) as last_hash
+    from ranked
+)
+
+select
+    billing_day,
+    source,
+    file_name,
+    line_number,
+    nmi,
+    nmi_suffix,
+    register_id,
+    serial_number,
+    direction_indicator,
+    previous_register_read,
+    previous_read_date,
+    previous_quality_flag,
+    current_register_read,
+    current_read_date,
+    current_quality_method,
+    current_quality_flag,
+    energy_kwh,
+    unit,
+    has_wrong_checksum,
+    read_version_at,
+    content_hash,
+    case when first_hash = last_hash then 0 else 1 end as is_conflicting
+from compared
+where version_rank = 1
