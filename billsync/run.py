@@ -84,7 +84,7 @@ def _spare_the_disk(folder: Path) -> None:
     """
     prefix = f"{folder.resolve()}{os.sep}"
 
-    def set_pragma(connection: Any, _record: object) -> None:  # noqa: ANN401 - any driver's connection
+    def set_pragma(connection: Any, _record: object) -> None:
         if not isinstance(connection, sqlite3.Connection):
             return
         files = [row[2] for row in connection.execute("pragma database_list")]

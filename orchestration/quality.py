@@ -47,10 +47,11 @@ def build_soda_checks(contracts: Sequence[TableContract]) -> dg.AssetChecksDefin
     def soda_contracts(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         systems: Systems = context.resources.systems
         selected = context.selected_asset_check_keys
+        names = {(key.asset_key, key.name) for key in selected}
         day = billing_day_of_run(context.run).isoformat()
         outcomes = verify_duckdb(wanted(contracts, selected), systems.settings.duckdb_path, {"BILLING_DAY": day})
         results = [*contract_results(outcomes), gate_result(outcomes)]
-        yield from (result for result in results if dg.AssetCheckKey(result.asset_key, result.check_name) in selected)
+        yield from (result for result in results if (result.asset_key, result.check_name) in names)
 
     return soda_contracts
 
