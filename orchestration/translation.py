@@ -166,7 +166,7 @@ class BillsyncTranslator(DagsterDbtTranslator):
 def feedback_tables(manifest: Mapping[str, Any], unique_id: str) -> set[str]:
     """Raw tables of later steps that a node reads, itself or through views, which store nothing of their own."""
     found: set[str] = set()
-    waiting = list(manifest["nodes"][unique_id]["depends_on"]["nodes"])
+    waiting = list(manifest["nodes"][unique_id]["depends_on"].get("nodes", ()))
     while waiting:
         parent_id = waiting.pop()
         source = manifest["sources"].get(parent_id)
@@ -174,7 +174,7 @@ def feedback_tables(manifest: Mapping[str, Any], unique_id: str) -> set[str]:
             found.add(source["identifier"])
         node = manifest["nodes"].get(parent_id)
         if node is not None and node["config"].get("materialized") in {"view", "ephemeral"}:
-            waiting += node["depends_on"]["nodes"]
+            waiting += node["depends_on"].get("nodes", ())
     return found
 
 
