@@ -1,0 +1,24 @@
+{# Money: exact decimals, rounded half up in size (a credit rounds like the charge of the same size). #}
+
+{# An exact product of a quantity and a price, rounded to the cent. (23,14) x (14,8) fills 37 of the 38 digits. #}
+{% macro line_amount(quantity, unit_price) -%}
+    {{ to_the_cent("cast(" ~ quantity ~ " as " ~ kwh_type() ~ ") * cast(" ~ unit_price ~ " as " ~ unit_price_type() ~ ")") }}
+{%- endmacro %}
+
+{# A decimal rounded to the cent. A cast between decimals rounds half away from zero on every engine we support. #}
+{% macro to_the_cent(value) -%}
+    cast({{ value }} as {{ line_amount_type() }})
+{%- endmacro %}
+
+{# The GST of an amount, exact. #}
+{% macro gst_of(amount) -%}
+    cast({{ amount }} * cast(0.10 as decimal(3, 2)) as {{ line_gst_type() }})
+{%- endmacro %}
+
+{# A served price in dollars: cents are divided by 100 exactly. #}
+{% macro in_dollars(as_served, price_unit) -%}
+    cast(
+        {{ as_served }} * case when {{ price_unit }} = 'CENTS' then cast(0.01 as decimal(3, 2)) else cast(1 as decimal(3, 2)) end
+        as {{ unit_price_type() }}
+    )
+{%- endmacro %}

@@ -1,0 +1,40 @@
+-- One row per due bill: the energy its channels read in the period and how good the reads are.
+with channel_days as (
+    select
+        due.contract_id,
+        due.period_start_date,
+        due.period_end_date,
+        channel_days.nmi,
+        channel_days.nmi_suffix,
+        channel_days.market_date,
+        channel_days.section
+    from {{ ref('int_bill_periods__due') }} as due
+    inner join {{ ref('int_channel_days__assign') }} as channel_days
+        on
+            due.contract_id = channel_days.contract_id
+            and channel_days.market_date between due.period_start_date and due.period_end_date
+    where channel_days.is_conflicting = 0
+)
+
+select
+    channel_days.contract_id,
+    channel_days.period_start_date,
+    channel_days.period_end_date,
+    cast(sum(case
+        when channel_days.section in ('TARIFF_PERIOD', 'CONTROLLED_LOAD') then daily_usage.usage_kwh else 0
+    end) as {{ kwh_type() }}) as usage_kwh,
+    cast(sum(case when channel_days.section = 'FEED_IN' then daily_usage.usage_kwh else 0 end) as {{ kwh_type() }})
+        as feed_in_kwh,
+    max(case
+        when daily_usage.estimated_interval_count > 0 or daily_usage.filled_kwh <> 0 then 1 else 0
+    end) as has_estimates,
+    max(case when daily_usage.substituted_interval_count > 0 then 1 else 0 end) as has_substitutes,
+    max(daily_usage.read_version_at) as read_version_at
+from channel_days
+inner join {{ ref('fct_daily_usage') }} as daily_usage
+    on
+        channel_days.nmi = daily_usage.nmi
+        and channel_days.nmi_suffix = daily_usage.nmi_suffix
+        and channel_days.market_date = daily_usage.market_date
+where channel_days.section is not null
+group by channel_days.contract_id, channel_days.period_start_date, channel_days.period_end_date

@@ -1,0 +1,332 @@
+-- One row per part of a plan version that cannot be priced, with the construct and the reason in words. section and
+-- parent_number say whom it concerns: PLAN everybody, TARIFF_PERIOD bills in that season, CONTROLLED_LOAD and FEED_IN
+-- contracts that have such a channel. Better no bill than a wrong one.
+with tariff_periods as (
+    select
+        periods.plan_id,
+        periods.version_hash,
+        periods.tariff_period_number,
+        periods.start_text,
+        periods.end_text,
+        periods.first_month_day,
+        periods.last_month_day,
+        periods.supply_type,
+        periods.supply_text,
+        periods.supply_as_served,
+        tariffs.rate_block
+    from {{ ref('stg_plans__tariff_periods') }} as periods
+    inner join {{ ref('int_tariffs__list') }} as tariffs
+        on
+            periods.plan_id = tariffs.plan_id
+            and periods.version_hash = tariffs.version_hash
+            and tariffs.section = 'TARIFF_PERIOD'
+            and periods.tariff_period_number = tariffs.parent_number
+),
+
+plan_problems as (
+    select
+        versions.plan_id,
+        versions.version_hash,
+        'PLAN' as section,
+        cast(null as integer) as parent_number,
+        'prices' as construct,
+        'the prices are neither dollars nor cents beyond doubt' as reason
+    from {{ ref('int_plan_versions__in_force') }} as versions
+    inner join {{ ref('int_plan_price_units__decide') }} as units
+        on versions.plan_id = units.plan_id and versions.version_hash = units.version_hash
+    where units.price_unit = 'DOUBT'
+    union all
+    select
+        plan_id,
+        version_hash,
+        'PLAN' as section,
+        cast(null as integer) as parent_number,
+        'pricingModel' as construct,
+        {{ concat_text(["'pricing model '", "pricing_model", "' has no rule'"]) }} as reason
+    from {{ ref('int_plan_versions__in_force') }}
+    where pricing_model = 'QUOTA'
+    union all
+    select
+        plan_id,
+        version_hash,
+        'PLAN' as section,
+        cast(null as integer) as parent_number,
+        'version' as construct,
+        'the plan changed without a new effectiveFrom or lastUpdated' as reason
+    from {{ ref('int_plan_versions__in_force') }}
+    where is_undated_change = 1
+    union all
+    select distinct
+        plan_id,
+        version_hash,
+        'PLAN' as section,
+        cast(null as integer) as parent_number,
+        'timeZone' as construct,
+        {{ concat_text(["'clock '", "clock", "' is not known'"]) }} as reason
+    from {{ ref('int_tariffs__list') }}
+    where clock not in ('LOCAL', 'AEST')
+    union all
+    select
+        plan_id,
+        version_hash,
+        'PLAN' as section,
+        cast(null as integer) as parent_number,
+        'timeZone' as construct,
+        'its tariff periods follow different clocks' as reason
+    from {{ ref('int_tariffs__list') }}
+    where section = 'TARIFF_PERIOD' and rate_block is not null
+    group by plan_id, version_hash
+    having count(distinct clock) > 1
+    union all
+    select
+        versions.plan_id,
+        versions.version_hash,
+        'PLAN' as section,
+        cast(null as integer) as parent_number,
+        'tariffPeriod' as construct,
+        'no tariff period has a rate' as reason
+    from {{ ref('int_plan_versions__in_force') }} as versions
+    where not exists (
+        select 1
+        from tariff_periods
+        where
+            tariff_periods.plan_id = versions.plan_id
+            and tariff_periods.version_hash = versions.version_hash
+            and tariff_periods.rate_block is not null
+    )
+    union all
+    select
+        plan_id,
+        version_hash,
+        'PLAN' as section,
+        cast(null as integer) as parent_number,
+        'tariffPeriod' as construct,
+        {{ concat_text(["'tariff period '", text_of('tariff_period_number', 4), "' runs from '", "coalesce(start_text, 'nothing')",
+                        "' to '", "coalesce(end_text, 'nothing')"]) }} as reason
+    from tariff_periods
+    where first_month_day is null or last_month_day is null
+    union all
+    select
+        plan_id,
+        version_hash,
+        'PLAN' as section,
+        cast(null as integer) as parent_number,
+        field_path as construct,
+        {{ concat_text(["'the field or value '", "field_path", "' = '", "substring(coalesce(field_value, ''), 1, 60)",
+                        "' has no rule'"]) }} as reason
+    from {{ ref('stg_plans__unknown_fields') }}
+),
+
+supply_problems as (
+    select
+        periods.plan_id,
+        periods.version_hash,
+        'TARIFF_PERIOD' as section,
+        periods.tariff_period_number as parent_number,
+        'dailySupplyCharge' as construct,
+        case
+            when bands.plan_id is not null then 'the daily supply charge is banded'
+            when periods.supply_text is null then 'there is no daily supply charge'
+            when periods.supply_as_served is null then 'the daily supply charge is no number'
+            else 'the daily supply charge is negative'
+        end as reason
+    from tariff_periods as periods
+    left join (
+        select distinct
+            plan_id,
+            version_hash,
+            tariff_period_number
+        from {{ ref('stg_plans__supply_bands') }}
+    ) as bands
+        on
+            periods.plan_id = bands.plan_id
+            and periods.version_hash = bands.version_hash
+            and periods.tariff_period_number = bands.tariff_period_number
+    where
+        periods.rate_block is not null
+        and (bands.plan_id is not null or periods.supply_as_served is null or periods.supply_as_served < 0)
+    union all
+    select distinct
+        beside.plan_id,
+        beside.version_hash,
+        'PLAN' as section,
+        cast(null as integer) as parent_number,
+        'dailySupplyCharge' as construct,
+        'a tariff period without rates has a supply charge of its own' as reason
+    from tariff_periods as beside
+    inner join tariff_periods as main
+        on beside.plan_id = main.plan_id and beside.version_hash = main.version_hash
+    where
+        beside.rate_block is null
+        and main.rate_block is not null
+        and beside.supply_as_served <> 0
+        and beside.supply_as_served <> coalesce(main.supply_as_served, 0)
+),
+
+tariff_problems as (
+    select
+        plan_id,
+        version_hash,
+        section,
+        parent_number,
+        section as construct,
+        case
+            when rate_block is null then 'it has no rates'
+            when rate_block_count > 1 then 'it has both a single rate and time of use'
+            else 'it has several single rates'
+        end as reason
+    from {{ ref('int_tariffs__list') }}
+    where
+        (section <> 'TARIFF_PERIOD' and rate_block is null)
+        or rate_block_count > 1
+        or (rate_block = 'SINGLE_RATE' and rate_count > 1)
+    union all
+    select
+        plan_id,
+        version_hash,
+        section,
+        parent_number,
+        'dailySupplyCharge' as construct,
+        'its rates name different daily supply charges' as reason
+    from {{ ref('stg_plans__rates') }}
+    where section = 'CONTROLLED_LOAD' and supply_as_served is not null
+    group by plan_id, version_hash, section, parent_number
+    having count(distinct supply_as_served) > 1
+    union all
+    select distinct
+        plan_id,
+        version_hash,
+        section,
+        parent_number,
+        'dailySupplyCharge' as construct,
+        'the daily supply charge is no number, or negative' as reason
+    from {{ ref('stg_plans__rates') }}
+    where section = 'CONTROLLED_LOAD' and supply_text is not null and coalesce(supply_as_served, -1) < 0
+),
+
+step_problems as (
+    select distinct
+        plan_id,
+        version_hash,
+        section,
+        parent_number,
+        'rates' as construct,
+        case
+            when unit_price_text is null then 'a rate has no price'
+            when unit_price_as_served is null then 'a price is no number'
+            when unit_price_as_served < 0 then 'a price is negative'
+            when coalesce(measure_unit, 'KWH') <> 'KWH' then {{ concat_text(["'a rate is per '", "measure_unit"]) }}
+            else 'the size of a step is no number above zero'
+        end as reason
+    from {{ ref('stg_plans__rates') }}
+    where
+        coalesce(unit_price_as_served, -1) < 0
+        or coalesce(measure_unit, 'KWH') <> 'KWH'
+        or (volume_text is not null and coalesce(volume, 0) <= 0)
+    union all
+    select distinct
+        plan_id,
+        version_hash,
+        section,
+        parent_number,
+        'rates' as construct,
+        'a step before the last has no size' as reason
+    from {{ ref('int_rate_steps__price') }}
+    where is_last_step = 0 and step_volume is null
+    union all
+    select distinct
+        plan_id,
+        version_hash,
+        section,
+        parent_number,
+        'period' as construct,
+        {{ concat_text(["'the period '", "period", "' of a stepped rate has no rule'"]) }} as reason
+    from {{ ref('int_rate_steps__price') }}
+    where period_count is null and (is_last_step = 0 or step_volume is not null)
+),
+
+window_problems as (
+    select distinct
+        plan_id,
+        version_hash,
+        section,
+        parent_number,
+        'timeOfUse' as construct,
+        case
+            when days_text is null then 'a window names no days'
+            when start_minute is null or end_minute is null
+                then {{ concat_text(["'a window runs from '", "coalesce(start_text, 'nothing')", "' to '", "coalesce(end_text, 'nothing')"]) }}
+            when start_minute = end_minute
+                then {{ concat_text(["'a window starts and ends at '", "start_text"]) }}
+            else {{ concat_text(["'the window '", "start_text", "'-'", "end_text", "' does not lie on half hours'"]) }}
+        end as reason
+    from {{ ref('stg_plans__rate_windows') }}
+    where
+        days_text is null
+        or start_minute is null
+        or end_minute is null
+        or start_minute = end_minute
+        or start_minute % 30 <> 0
+        or end_minute % 30 <> 0
+    union all
+    select distinct
+        rates.plan_id,
+        rates.version_hash,
+        rates.section,
+        rates.parent_number,
+        'timeOfUse' as construct,
+        'a time-of-use rate has no windows' as reason
+    from {{ ref('stg_plans__rates') }} as rates
+    left join {{ ref('stg_plans__rate_windows') }} as windows
+        on
+            rates.plan_id = windows.plan_id
+            and rates.version_hash = windows.version_hash
+            and rates.section = windows.section
+            and rates.parent_number = windows.parent_number
+            and rates.rate_number = windows.rate_number
+    where rates.rate_block <> 'SINGLE_RATE' and windows.plan_id is null
+),
+
+unsupported as (
+    select
+        plan_id,
+        version_hash,
+        'TARIFF_PERIOD' as section,
+        tariff_period_number as parent_number,
+        'demandCharges' as construct,
+        {{ concat_text(["'the demand charge '", "coalesce(display_name, '')", "' has no rule yet'"]) }} as reason
+    from {{ ref('stg_plans__demand_charges') }}
+    union all
+    select
+        plan_id,
+        version_hash,
+        'PLAN' as section,
+        cast(null as integer) as parent_number,
+        'fees' as construct,
+        {{ concat_text(["'the recurrent fee '", "fee_type", "' per '", "term", "' has no rule yet'"]) }} as reason
+    from {{ ref('stg_plans__fees') }}
+    where term in ('ANNUAL', 'BIANNUAL', 'MONTHLY', 'WEEKLY', 'DAILY')
+    union all
+    select
+        plan_id,
+        version_hash,
+        'PLAN' as section,
+        cast(null as integer) as parent_number,
+        'discounts' as construct,
+        {{ concat_text(["'the guaranteed discount '", "coalesce(display_name, '')", "' has no rule yet'"]) }} as reason
+    from {{ ref('stg_plans__discounts') }}
+    where discount_type = 'GUARANTEED'
+)
+
+{% for problems in ['plan_problems', 'supply_problems', 'tariff_problems', 'step_problems', 'window_problems', 'unsupported'] -%}
+select
+    plan_id,
+    version_hash,
+    section,
+    parent_number,
+    construct,
+    reason
+from {{ problems }}
+{% if not loop.last %}union all
+{% endif %}
+{%- endfor %}
