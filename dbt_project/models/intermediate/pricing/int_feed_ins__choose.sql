@@ -29,11 +29,11 @@ clashing as (
         offered.plan_id,
         offered.version_hash
     from offered
-    inner join {{ ref('int_feed_ins__overlap') }} as overlaps
+    inner join {{ ref('int_feed_ins__overlap') }} as clashes
         on
-            offered.plan_id = overlaps.plan_id
-            and offered.version_hash = overlaps.version_hash
-            and offered.feed_in_number = overlaps.feed_in_number
+            offered.plan_id = clashes.plan_id
+            and offered.version_hash = clashes.version_hash
+            and offered.feed_in_number = clashes.feed_in_number
     inner join offered as others
         on
             offered.contract_id = others.contract_id
@@ -41,7 +41,7 @@ clashing as (
             and offered.period_end_date = others.period_end_date
             and offered.plan_id = others.plan_id
             and offered.version_hash = others.version_hash
-            and overlaps.other_feed_in_number = others.feed_in_number
+            and clashes.other_feed_in_number = others.feed_in_number
 ),
 
 named as (

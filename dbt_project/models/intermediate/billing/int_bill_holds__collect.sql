@@ -1,4 +1,3 @@
-{{ config(tags=['billing']) }}
 -- One row per due bill that must wait: an open issue of its service point or contract touches the period, or a source
 -- that its prices or contract come from could not be read for this run. Issues found after loading (SAP's answer, a
 -- differing bill) hold nothing: the bill they are about is already loaded.

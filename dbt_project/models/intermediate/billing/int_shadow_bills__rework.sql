@@ -1,4 +1,3 @@
-{{ config(tags=['billing']) }}
 -- One row per bill version that this run computed.
 select
     bills.contract_id,
