@@ -8,7 +8,7 @@ with versions as (
         period_end_date,
         plan_id,
         version_hash,
-        min(price_start_date) as price_start_date,
+        coalesce(min(case when day_count > 0 then price_start_date end), min(price_start_date)) as price_start_date,
         cast(sum(day_count) as integer) as day_count
     from {{ ref('int_bill_prices__segment') }}
     group by contract_id, period_start_date, period_end_date, plan_id, version_hash

@@ -35,29 +35,25 @@ claims as (
         suspects.plan_id,
         suspects.jurisdiction,
         suspects.market_date,
+        calendar.half_hour,
         calendar.local_date,
         calendar.local_start_minute,
         by_date.version_hash,
         by_date.tariff_period_number,
         coalesce(sum(slots.rate_count), 0) as claim_count
     from suspects
-    inner join {{ ref('int_tariff_periods__by_date') }} as by_date
+    inner join {{ ref('int_plan_clocks__choose') }} as clocks
         on
-            suspects.plan_id = by_date.plan_id
-            and by_date.local_date between {{ add_days('suspects.market_date', -1) }}
-            and {{ add_days('suspects.market_date', 1) }}
-    inner join {{ ref('int_tariffs__list') }} as tariffs
-        on
-            by_date.plan_id = tariffs.plan_id
-            and by_date.version_hash = tariffs.version_hash
-            and tariffs.section = 'TARIFF_PERIOD'
-            and by_date.tariff_period_number = tariffs.parent_number
+            suspects.plan_id = clocks.plan_id
+            and suspects.market_date = clocks.market_date
+            and clocks.section = 'TARIFF_PERIOD'
     inner join {{ ref('stg_operations__market_calendar') }} as calendar
         on
             suspects.jurisdiction = calendar.jurisdiction
             and suspects.market_date = calendar.market_date
-            and tariffs.clock = calendar.clock
-            and by_date.local_date = calendar.local_date
+            and clocks.clock = calendar.clock
+    inner join {{ ref('int_tariff_periods__by_date') }} as by_date
+        on suspects.plan_id = by_date.plan_id and calendar.local_date = by_date.local_date
     left join {{ ref('int_tariff_slots__calendar') }} as slots
         on
             suspects.plan_id = slots.plan_id
@@ -66,7 +62,7 @@ claims as (
             and calendar.half_hour = slots.half_hour
             and slots.section = 'TARIFF_PERIOD'
     group by
-        suspects.plan_id, suspects.jurisdiction, suspects.market_date, calendar.local_date,
+        suspects.plan_id, suspects.jurisdiction, suspects.market_date, calendar.half_hour, calendar.local_date,
         calendar.local_start_minute, by_date.version_hash, by_date.tariff_period_number
 ),
 
@@ -77,11 +73,12 @@ ranked as (
         market_date,
         version_hash,
         tariff_period_number,
+        half_hour,
         local_date,
         local_start_minute,
         claim_count,
         row_number() over (
-            partition by plan_id, jurisdiction, market_date order by local_date, local_start_minute
+            partition by plan_id, jurisdiction, market_date order by half_hour
         ) as gap_number
     from claims
     where claim_count <> 1

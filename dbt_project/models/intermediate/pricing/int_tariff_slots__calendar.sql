@@ -5,20 +5,21 @@ with clock_days as (
         needed.plan_id,
         needed.jurisdiction,
         needed.market_date,
-        calendar.clock,
+        clocks.section,
         calendar.half_hour,
         calendar.local_date,
         calendar.local_start_minute,
         calendar.weekday,
         calendar.is_public_holiday,
-        calendar.is_business_day,
-        by_date.version_hash,
-        by_date.tariff_period_number
+        calendar.is_business_day
     from {{ ref('int_plan_days__needed') }} as needed
+    inner join {{ ref('int_plan_clocks__choose') }} as clocks
+        on needed.plan_id = clocks.plan_id and needed.market_date = clocks.market_date
     inner join {{ ref('stg_operations__market_calendar') }} as calendar
-        on needed.jurisdiction = calendar.jurisdiction and needed.market_date = calendar.market_date
-    inner join {{ ref('int_tariff_periods__by_date') }} as by_date
-        on needed.plan_id = by_date.plan_id and calendar.local_date = by_date.local_date
+        on
+            needed.jurisdiction = calendar.jurisdiction
+            and needed.market_date = calendar.market_date
+            and clocks.clock = calendar.clock
 ),
 
 open_tariffs as (
@@ -32,20 +33,22 @@ open_tariffs as (
         clock_days.weekday,
         clock_days.is_public_holiday,
         clock_days.is_business_day,
-        clock_days.version_hash,
+        by_date.version_hash,
         tariffs.section,
         tariffs.parent_number,
         tariffs.rate_block,
         tariffs.first_rate_number
     from clock_days
+    inner join {{ ref('int_tariff_periods__by_date') }} as by_date
+        on clock_days.plan_id = by_date.plan_id and clock_days.local_date = by_date.local_date
     inner join {{ ref('int_tariffs__list') }} as tariffs
         on
-            clock_days.plan_id = tariffs.plan_id
-            and clock_days.version_hash = tariffs.version_hash
-            and clock_days.clock = tariffs.clock
+            by_date.plan_id = tariffs.plan_id
+            and by_date.version_hash = tariffs.version_hash
+            and clock_days.section = tariffs.section
     where
         clock_days.local_date between tariffs.first_date and tariffs.last_date
-        and (tariffs.section <> 'TARIFF_PERIOD' or tariffs.parent_number = clock_days.tariff_period_number)
+        and (tariffs.section <> 'TARIFF_PERIOD' or tariffs.parent_number = by_date.tariff_period_number)
 )
 
 select

@@ -1,5 +1,5 @@
 -- One row per window of a rate: the days it names as 1/0, its start minute and the first minute after it (1440 is
--- midnight at the end of the day).
+-- midnight at the end of the day). A feed-in's window may name days alone: then it is all day.
 select
     {{ clean_text('plan_id') }} as plan_id,
     {{ clean_text('version_hash') }} as version_hash,
@@ -13,6 +13,14 @@ select
     {% endfor -%}
     {{ clean_text('start_time') }} as start_text,
     {{ clean_text('end_time') }} as end_text,
-    {{ minute_of_day('start_time') }} as start_minute,
-    {{ window_end_minute('end_time') }} as end_minute
+    case
+        when upper(section) like '%FEED_IN%' and {{ clean_text('start_time') }} is null and {{ clean_text('end_time') }} is null
+            then 0
+        else {{ minute_of_day('start_time') }}
+    end as start_minute,
+    case
+        when upper(section) like '%FEED_IN%' and {{ clean_text('start_time') }} is null and {{ clean_text('end_time') }} is null
+            then 1440
+        else {{ window_end_minute('end_time') }}
+    end as end_minute
 from {{ source('plans', 'plan_rate_windows') }}

@@ -1,0 +1,266 @@
+"""The oracle's bill: a contract's half hours and days put through its plans, line by line."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+
+from tests.properties.plain_pricer import (
+    CENT,
+    LAST_DAY,
+    PRICE,
+    Bill,
+    Contract,
+    Json,
+    Line,
+    NotPriceableError,
+    band_names,
+    clock_of,
+    dated_from,
+    decimal,
+    factor_to_dollars,
+    first_day_of,
+    local_moment,
+    rate_at,
+    rates_of,
+    rounded,
+    season_of,
+    split_rate,
+    supply_of,
+    version_on,
+)
+
+PriceKey = tuple[str, int, int]
+"""plan, version (its place among the plan's), number of tariff period, controlled load or feed-in."""
+
+
+class BillMaker:
+    """Prices one contract; every method adds lines or refuses."""
+
+    def __init__(self, contract: Contract, plans: Mapping[str, Sequence[Json]]) -> None:
+        self.contract = contract
+        self.plans = plans
+        self.bill = Bill()
+        self.day_count: dict[PriceKey, int] = defaultdict(int)
+        self.first_day: dict[PriceKey, date] = {}
+        self._versions: dict[tuple[str, date], tuple[int, Json]] = {}
+
+    def make(self) -> Bill:
+        self._count_days()
+        self._supply()
+        self._general()
+        self._controlled_load()
+        self._feed_in()
+        return self.bill
+
+    def plan_on(self, market_day: date) -> str:
+        holding = [plan for plan, start in self.contract.plan_spells if start <= market_day]
+        if not holding:
+            raise NotPriceableError(f"no plan on {market_day}")
+        return holding[-1]
+
+    def version(self, plan_id: str, day: date) -> tuple[int, Json]:
+        if plan_id not in self.plans:
+            raise NotPriceableError(f"unknown plan {plan_id}")
+        if (plan_id, day) not in self._versions:
+            versions = self.plans[plan_id]
+            plan = version_on(versions, day)
+            number = next(n for n, known in enumerate(versions) if known is plan)
+            self._versions[plan_id, day] = number, plan
+        return self._versions[plan_id, day]
+
+    def _count_days(self) -> None:
+        """Each market day is a day of the price that holds on the same date of the plan's clock."""
+        for day in self.contract.days:
+            plan_id = self.plan_on(day)
+            number, plan = self.version(plan_id, day)
+            season, _ = season_of(plan, day)
+            for key in ((plan_id, number, season), (plan_id, number, 0)):
+                self.day_count[key] += 1
+                self.first_day.setdefault(key, day)
+
+    def _line(self, charge_id: str, start: date, quantity: Decimal, price: Decimal, kind: str = "CHARGE") -> None:
+        amount = rounded(quantity * price, CENT)
+        if kind == "FEED_IN":
+            amount = -amount
+        has_gst = kind != "FEED_IN" or self.contract.is_gst_registered
+        gst = amount * Decimal("0.1") if has_gst else Decimal(0)
+        if (charge_id, start) in self.bill.lines:
+            raise AssertionError(f"two lines {charge_id} {start}")
+        self.bill.lines[charge_id, start] = Line(quantity, price, amount, gst)
+
+    def _supply(self) -> None:
+        for (plan_id, number, season), days in self.day_count.items():
+            if season == 0:
+                continue
+            plan = self.plans[plan_id][number]
+            period = plan["electricityContract"]["tariffPeriod"][season - 1]
+            supply = supply_of(period)
+            if supply is None or supply < 0:
+                raise NotPriceableError("supply charge")
+            price = rounded(supply * factor_to_dollars(plan), PRICE)
+            self._line("SUPPLY", self.first_day[plan_id, number, season], Decimal(days), price)
+
+    def _half_hours(self, use: str):  # type: ignore[no-untyped-def]
+        for suffix, kind in self.contract.uses.items():
+            if kind == use:
+                for day, values in self.contract.loads[suffix].items():
+                    for half_hour, energy in enumerate(values):
+                        yield day, half_hour, energy
+
+    def _moment(self, plan_id: str, day: date, half_hour: int, *, use_season: bool):  # type: ignore[no-untyped-def]
+        """Return version number, plan, local day and minute; a season may have a clock of its own."""
+        number, plan = self.version(plan_id, day)
+        clocks = {clock_of(plan, period if use_season else None) for period in
+                  plan["electricityContract"]["tariffPeriod"]}  # fmt: skip
+        if len(clocks) > 1:
+            raise NotPriceableError("several clocks")
+        local_day, minute = local_moment(day, half_hour, self.contract.jurisdiction, clocks.pop())
+        number, plan = self.version(plan_id, local_day)
+        return number, plan, local_day, minute
+
+    def _general(self) -> None:
+        energy: dict[tuple[PriceKey, int], dict[date, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+        for day in self.contract.days:
+            self._check_cover(day)
+        for day, half_hour, value in self._half_hours("GENERAL"):
+            plan_id = self.plan_on(day)
+            number, plan, local_day, minute = self._moment(plan_id, day, half_hour, use_season=True)
+            season, period = season_of(plan, local_day)
+            position = rate_at(period, local_day, minute, self.contract.jurisdiction)[0]
+            key = (plan_id, number, season)
+            if key not in self.first_day:
+                self.first_day[key] = local_day
+            energy[key, position][local_day] += value
+        for ((plan_id, number, season), position), by_day in energy.items():
+            plan = self.plans[plan_id][number]
+            period = plan["electricityContract"]["tariffPeriod"][season - 1]
+            self._energy_lines("USAGE", (plan_id, number, season), plan, period, position, by_day)
+
+    def _check_cover(self, day: date) -> None:
+        """Every half hour of a day must be claimed by exactly one rate, used or not."""
+        for half_hour in range(48):
+            _, plan, local_day, minute = self._moment(self.plan_on(day), day, half_hour, use_season=True)
+            _, period = season_of(plan, local_day)
+            if len(rate_at(period, local_day, minute, self.contract.jurisdiction)) != 1:
+                raise NotPriceableError(f"{minute} on {local_day}")
+
+    def _energy_lines(
+        self, kind: str, key: PriceKey, plan: Json, parent: Json, position: int, by_day: Mapping[date, Decimal],
+        prefix: str | None = None,
+    ) -> None:  # fmt: skip
+        rate = rates_of(parent)[position]
+        factor = factor_to_dollars(plan)
+        parts = split_rate(rate, by_day, self.day_count[key])
+        if kind != "FEED_IN" and sum(parts) != sum(by_day.values()):
+            raise NotPriceableError("energy beyond the last step")
+        label = band_names(parent)[position][1]
+        for number, (step, quantity) in enumerate(zip(rate["rates"], parts, strict=True), 1):
+            price = decimal(step.get("unitPrice"))
+            if price is None or price < 0:
+                raise NotPriceableError("price")
+            if number == 1 or quantity != 0:
+                line_kind = "FEED_IN" if kind == "FEED_IN" else "CHARGE"
+                self._line(f"{prefix or kind}:{label}:{number}", self.first_day[key], quantity,
+                           rounded(price * factor, PRICE), line_kind)  # fmt: skip
+
+    def _controlled_load(self) -> None:
+        if "CONTROLLED_LOAD" not in self.contract.uses.values():
+            return
+        chosen: dict[tuple[str, int], Json] = {}
+        for (plan_id, number, season), days in sorted(self.day_count.items()):
+            if season != 0:
+                continue
+            plan = self.plans[plan_id][number]
+            loads = plan["electricityContract"].get("controlledLoad") or []
+            if len(loads) != 1:
+                raise NotPriceableError(f"{len(loads)} controlled loads")
+            chosen[plan_id, number] = loads[0]
+            supplies = {supply_of(rate) for rate in rates_of(loads[0])} - {None}
+            supplies |= {supply_of(loads[0])} - {None}
+            if len(supplies) > 1:
+                raise NotPriceableError("controlled load supply")
+            if supplies and (price := rounded(supplies.pop() * factor_to_dollars(plan), PRICE)) > 0:  # type: ignore[operator]
+                self._line("SUPPLY:CONTROLLED_LOAD", self.first_day[plan_id, number, 0], Decimal(days), price)
+        energy: dict[tuple[str, int, int], dict[date, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+        for day, half_hour, value in self._half_hours("CONTROLLED_LOAD"):
+            plan_id = self.plan_on(day)
+            number, plan, local_day, minute = self._moment(plan_id, day, half_hour, use_season=False)
+            load = (plan["electricityContract"].get("controlledLoad") or [{}])[0]
+            claims = rate_at(load, local_day, minute, self.contract.jurisdiction)
+            if len(claims) != 1:
+                if value != 0:
+                    raise NotPriceableError("controlled load at a time without a rate")
+                continue
+            self.first_day.setdefault((plan_id, number, 0), local_day)
+            energy[plan_id, number, claims[0]][local_day] += value
+        for (plan_id, number, position), by_day in energy.items():
+            plan = self.plans[plan_id][number]
+            load = plan["electricityContract"]["controlledLoad"][0]
+            self._energy_lines("CONTROLLED_LOAD", (plan_id, number, 0), plan, load, position, by_day)
+
+    def _offered(self, plan_id: str, plan: Json) -> list[tuple[int, Json, date, date]]:
+        """Return the feed-ins that are on offer in the bill, with their days."""
+        offered = []
+        for number, feed_in in enumerate(plan["electricityContract"].get("solarFeedInTariff") or [], 1):
+            start = date.fromisoformat(feed_in["startDate"]) if feed_in.get("startDate") else date.min
+            end = date.fromisoformat(feed_in["endDate"]) if feed_in.get("endDate") else LAST_DAY
+            first = start if start > dated_from(plan) else first_day_of(self.plans[plan_id], plan)
+            if first <= self.contract.last_day and end >= self.contract.first_day:
+                offered.append((number, feed_in, first, end))
+        return offered
+
+    def _chosen(self, offered: list[tuple[int, Json, date, date]]) -> list[tuple[int, Json, date, date]]:
+        if len(offered) < 2 or self._are_disjoint(offered):
+            return offered
+        names = [value for term, value in self.contract.terms if term == "FEED_IN"]
+        named = [entry for entry in offered if entry[1].get("displayName") in names]
+        if len(named) != 1:
+            raise NotPriceableError("several feed-ins")
+        return named
+
+    def _are_disjoint(self, offered: list[tuple[int, Json, date, date]]) -> bool:
+        """Compare every half hour of a fortnight of weekdays, with and without holidays, by brute force."""
+        for day in (date(2024, 4, 15 + n) for n in range(7)):
+            for minute in range(0, 1440, 30):
+                claims = [
+                    (first, last)
+                    for _, feed_in, first, last in offered
+                    if rate_at(feed_in, day, minute, "QLD", timeless=True)
+                ]
+                for one in range(len(claims)):
+                    for other in range(one + 1, len(claims)):
+                        if claims[one][0] <= claims[other][1] and claims[other][0] <= claims[one][1]:
+                            return False
+        return True
+
+    def _feed_in(self) -> None:
+        if "GENERATION" not in self.contract.uses.values():
+            return
+        chosen = {}
+        for plan_id, number, season in list(self.day_count):
+            if season == 0:
+                plan = self.plans[plan_id][number]
+                chosen[plan_id, number] = self._chosen(self._offered(plan_id, plan))
+        energy: dict[tuple[str, int, int, int], dict[date, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+        for day, half_hour, value in self._half_hours("GENERATION"):
+            plan_id = self.plan_on(day)
+            number, plan, local_day, minute = self._moment(plan_id, day, half_hour, use_season=False)
+            self.first_day.setdefault((plan_id, number, 0), local_day)
+            if (plan_id, number) not in chosen:
+                chosen[plan_id, number] = self._chosen(self._offered(plan_id, plan))
+            for place, feed_in, first, last in chosen[plan_id, number]:
+                if first <= local_day <= last:
+                    for position in rate_at(feed_in, local_day, minute, self.contract.jurisdiction, timeless=True):
+                        energy[plan_id, number, place, position][local_day] += value
+        for (plan_id, number, place, position), by_day in energy.items():
+            plan = self.plans[plan_id][number]
+            feed_in = plan["electricityContract"]["solarFeedInTariff"][place - 1]
+            self._energy_lines("FEED_IN", (plan_id, number, 0), plan, feed_in, position, by_day, f"FEED_IN:{place}")
+
+
+def price(contract: Contract, plans: Mapping[str, Sequence[Json]]) -> Bill:
+    """Price a contract on its plans (every known version of each)."""
+    return BillMaker(contract, plans).make()
