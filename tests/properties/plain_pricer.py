@@ -192,26 +192,24 @@ def is_timed(parent: Json) -> bool:
     return bool(parent.get("timeOfUseRates") or parent.get("timeVaryingTariffs"))
 
 
+def prices_of(parents: Sequence[Json]) -> list[Decimal]:
+    """Return all prices above zero of some tariffs."""
+    texts = [step.get("unitPrice") for parent in parents for rate in rates_of(parent) for step in rate["rates"]]
+    return [price for price in map(decimal, texts) if price is not None and price > 0]
+
+
 def factor_to_dollars(plan: Json) -> Decimal:
-    """Decide between dollars and cents for supply and rates together."""
+    """Decide between dollars and cents for supply and rates together; absurd prices are no decision."""
     contract = plan["electricityContract"]
-    supplies = [supply_of(period) for period in contract["tariffPeriod"]]
-    supplies = [supply for supply in supplies if supply]
-    usage = [
-        Decimal(str(step["unitPrice"]))
-        for parent in (*contract["tariffPeriod"], *(contract.get("controlledLoad") or []))
-        for rate in rates_of(parent)
-        for step in rate["rates"]
-        if step.get("unitPrice") not in (None, "")
-    ]
-    dearest = max((price for price in usage if price > 0), default=None)
-    if supplies and min(supplies) > 20 and (dearest is None or 2 < dearest <= 200):
+    supplies = [supply for supply in map(supply_of, contract["tariffPeriod"]) if supply and supply > 0]
+    usage = prices_of([*contract["tariffPeriod"], *(contract.get("controlledLoad") or [])])
+    credit = prices_of(contract.get("solarFeedInTariff") or [])
+    dearest, best = max(usage, default=None), max(credit, default=Decimal(0))
+    looks_like_cents = (min(supplies) > 20 and (dearest is None or dearest > 2)) if supplies else (dearest or 0) > 5
+    looks_like_dollars = (not supplies or max(supplies) <= 20) and (dearest or 0) <= 2
+    if looks_like_cents and (dearest or 0) <= 200 and best <= 200:
         return CENT
-    if supplies and max(supplies) <= 20 and (dearest is None or dearest <= 2):
-        return Decimal(1)
-    if not supplies and dearest is not None and 5 < dearest <= 200:
-        return CENT
-    if not supplies and dearest is not None and dearest <= 2:
+    if looks_like_dollars and best <= (2 if supplies or dearest else 1):
         return Decimal(1)
     raise NotPriceableError("dollars or cents")
 

@@ -131,13 +131,16 @@ class PricingWarehouse:
     def _add_reads(self, case: Case) -> None:
         factor = {"kWh": Decimal(1), "Wh": Decimal(1000), "MWh": Decimal("0.001")}[case.unit]
         parts = 30 // case.interval_minutes
+        delivered = case.contract.last_day
+        self._add("meter_files", billing_day=delivered, file_name=f"{case.contract_id}.csv", source="FILE",
+                  file_hash=case.contract_id, status="ACCEPTED")  # fmt: skip
         line = 0
         for suffix, days in case.contract.loads.items():
             for day, half_hours in days.items():
                 line += 1
                 values = [value for energy in half_hours for value in _cut(energy * factor, parts)]
                 text = ",".join(f"{value:f}" for value in values)
-                self._add("meter_interval_records", billing_day=day, file_name=f"{case.contract_id}.csv",
+                self._add("meter_interval_records", billing_day=delivered, file_name=f"{case.contract_id}.csv",
                           line_number=line, source="FILE", nmi=nmi_of(case.contract_id), nmi_suffix=suffix,
                           unit=case.unit, interval_length_minutes=case.interval_minutes,
                           interval_date=day.strftime("%Y%m%d"), values_text=text, value_count=len(values),

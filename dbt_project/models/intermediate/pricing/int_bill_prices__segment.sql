@@ -1,6 +1,6 @@
 -- One row per due bill and price that holds in it: a plan version and, for tariff periods, a season. price_start_date is
--- the bill's first day at that price; day_count its market days. A price of the plan's clock that only touches the
--- bill's first or last hour (local midnight is not market midnight) has energy but no supply day.
+-- the bill's first day at that price; day_count its market days. Local midnight is not market midnight: a price that only
+-- touches the first or last hours of a plan in the bill has energy but no supply day.
 with supply_days as (
     select
         days.contract_id,
@@ -29,6 +29,16 @@ seasons as (
     group by contract_id, period_start_date, period_end_date, plan_id, version_hash, tariff_period_number
 ),
 
+plan_switches as (
+    select
+        contract_id,
+        period_start_date,
+        period_end_date
+    from seasons
+    group by contract_id, period_start_date, period_end_date
+    having count(distinct plan_id) > 1
+),
+
 edges as (
     select
         energy.contract_id,
@@ -41,7 +51,15 @@ edges as (
     from {{ ref('int_bill_energy__by_rate') }} as energy
     inner join {{ ref('int_tariff_periods__by_date') }} as by_date
         on energy.plan_id = by_date.plan_id and energy.local_date = by_date.local_date
-    where energy.local_date < energy.period_start_date or energy.local_date > energy.period_end_date
+    left join plan_switches
+        on
+            energy.contract_id = plan_switches.contract_id
+            and energy.period_start_date = plan_switches.period_start_date
+            and energy.period_end_date = plan_switches.period_end_date
+    where
+        energy.local_date < energy.period_start_date
+        or energy.local_date > energy.period_end_date
+        or plan_switches.contract_id is not null
     group by
         energy.contract_id, energy.period_start_date, energy.period_end_date, energy.plan_id, energy.version_hash,
         by_date.tariff_period_number
