@@ -38,7 +38,9 @@ class CaseDrawer:
         plans = {plan_id: drawer.versions(plan_id, first_day, last_day)}
         if self.random.random() < 0.15 and first_day < last_day:
             other = f"PLAN{contract_id}B"
-            spells.append((other, first_day + timedelta(days=self.random.randrange(1, (last_day - first_day).days + 1))))
+            spells.append(
+                (other, first_day + timedelta(days=self.random.randrange(1, (last_day - first_day).days + 1)))
+            )
             plans[other] = drawer.versions(other, first_day, last_day)
         uses = {"E1": "GENERAL"}
         if self.random.random() < 0.25:
@@ -53,9 +55,13 @@ class CaseDrawer:
             uses=uses,
             loads={suffix: self.load(first_day, last_day) for suffix in uses},
             is_gst_registered=self.random.random() < 0.3,
-            terms=[("FEED_IN", self.random.choice(["Solar", "Premium", "Nobody"]))] if self.random.random() < 0.6 else [],
+            terms=[("FEED_IN", self.random.choice(["Solar", "Premium", "Nobody"]))]
+            if self.random.random() < 0.6
+            else [],
         )
-        return Case(contract_id, contract, plans, self.random.choice([5, 15, 30, 30]), self.random.choice(["kWh", "Wh"]))
+        return Case(
+            contract_id, contract, plans, self.random.choice([5, 15, 30, 30]), self.random.choice(["kWh", "Wh"])
+        )
 
     def period(self) -> tuple[date, date]:
         length = self.random.choice([1, 2, 7, 28, 30, 31, 31, 45, 73, 91])

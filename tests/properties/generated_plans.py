@@ -89,9 +89,7 @@ class PlanDrawer:
 
     def price(self, *, cents: bool, least: int = 500) -> str:
         """Draw a price of up to six decimals of a dollar; round ones are common, so that half cents come up."""
-        micro = self.random.choice(
-            [self.random.randrange(least, 60_000) * 10, self.random.randrange(5, 120) * 5000]
-        )
+        micro = self.random.choice([self.random.randrange(least, 60_000) * 10, self.random.randrange(5, 120) * 5000])
         if cents:
             return f"{micro / 10_000:.4f}"
         text = f"{micro / 1_000_000:.6f}"
@@ -123,7 +121,9 @@ class PlanDrawer:
         for number, start in enumerate(days):
             end = days[(number + 1) % count] - timedelta(days=1)
             if count == 1:
-                start, end = self.random.choice([(date(2024, 7, 1), date(2024, 6, 30)), (date(2024, 1, 1), date(2024, 12, 31))])  # noqa: E501, PLW2901
+                start, end = self.random.choice(
+                    [(date(2024, 7, 1), date(2024, 6, 30)), (date(2024, 1, 1), date(2024, 12, 31))]
+                )  # noqa: E501, PLW2901
             season: dict[str, Any] = {
                 "type": "OTHER", "displayName": f"season {number + 1}", "startDate": f"{start:%m-%d}",
                 "endDate": f"{end:%m-%d}", "dailySupplyCharge": self.supply(cents=cents),
@@ -144,7 +144,9 @@ class PlanDrawer:
         count = self.random.randrange(2, 6)
         bands = self.random.sample(BANDS, count) if self.random.random() < 0.8 else self.random.choices(BANDS, k=count)
         rates = [
-            self.with_period({"type": band, "displayName": band.title(), "rates": self.steps(cents=cents), "timeOfUse": []})
+            self.with_period(
+                {"type": band, "displayName": band.title(), "rates": self.steps(cents=cents), "timeOfUse": []}
+            )
             for band in bands
         ]
         exclusive = self.random.random() < 0.4
@@ -216,7 +218,8 @@ class PlanDrawer:
         if shape == "timed":
             return [{**frame, "displayName": "Timed", "timeVaryingTariffs": timed[: self.random.randrange(1, 3)]}]
         return [
-            {**frame, "displayName": f"Part {number}", "timeVaryingTariffs": [part]} for number, part in enumerate(timed)
+            {**frame, "displayName": f"Part {number}", "timeVaryingTariffs": [part]}
+            for number, part in enumerate(timed)
         ]
 
     def feed_in(self, name: str, *, cents: bool) -> dict[str, Any]:

@@ -158,7 +158,9 @@ class PricingWarehouse:
         with duckdb.connect(str(self.path)) as connection:
             for table, rows in self.rows.items():
                 schema = arrow_schema(RAW_TABLES[table])
-                columns = [pa.array(values, type=f.type) for values, f in zip(zip(*rows, strict=True), schema, strict=True)]
+                columns = [
+                    pa.array(values, type=f.type) for values, f in zip(zip(*rows, strict=True), schema, strict=True)
+                ]
                 connection.register("staged", pa.Table.from_arrays(columns, schema=schema))
                 connection.execute(f"insert into raw.{table} by name select * from staged")
                 connection.unregister("staged")

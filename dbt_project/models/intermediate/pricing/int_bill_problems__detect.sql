@@ -1,4 +1,5 @@
--- One row per reason why a due bill cannot be priced. problem_rank orders them: what has to be put right first, first.
+-- One row per reason why a due bill cannot be priced, with the exception it raises (null: another rule raises it).
+-- problem_rank orders them: what has to be put right first, first.
 with bills as (
     select
         due.contract_id,
@@ -33,6 +34,7 @@ contract_problems as (
         bills.period_end_date,
         cast(null as {{ text_type(100) }}) as plan_id,
         1 as problem_rank,
+        case when bills.nmi is not null then 'PLAN_NOT_PRICEABLE' end as rule_code,
         'CONTRACT' as construct,
         case
             when bills.nmi is null then 'the contract of the order is not known'
@@ -50,6 +52,7 @@ contract_problems as (
         period_end_date,
         cast(null as {{ text_type(100) }}) as plan_id,
         2 as problem_rank,
+        'PLAN_NOT_PRICEABLE' as rule_code,
         'CALENDAR' as construct,
         'the market calendar does not hold all days of the period' as reason
     from bills
@@ -61,6 +64,7 @@ contract_problems as (
         period_end_date,
         cast(null as {{ text_type(100) }}) as plan_id,
         3 as problem_rank,
+        'PLAN_UNKNOWN' as rule_code,
         'CONTRACT_PLAN' as construct,
         {{ concat_text(["'no plan holds for the contract on '", text_of('first_unplanned_date', 10)]) }} as reason
     from bills
@@ -72,6 +76,7 @@ contract_problems as (
         period_end_date,
         cast(null as {{ text_type(100) }}) as plan_id,
         3 as problem_rank,
+        'PLAN_UNKNOWN' as rule_code,
         'CONTRACT_PLAN' as construct,
         'two plans start for the contract on one day' as reason
     from bills
@@ -85,6 +90,7 @@ unknown_plans as (
         days.period_end_date,
         days.plan_id,
         4 as problem_rank,
+        'PLAN_UNKNOWN' as rule_code,
         'PLAN_UNKNOWN' as construct,
         {{ concat_text(["'plan '", "days.plan_id", "' is not in the tariff catalogue'"]) }} as reason
     from {{ ref('int_contract_days') }} as days
@@ -104,6 +110,7 @@ plan_problems as (
         tariffs.period_end_date,
         tariffs.plan_id,
         5 as problem_rank,
+        problems.rule_code,
         problems.construct,
         {{ concat_text(["'plan '", "tariffs.plan_id", "', '", "problems.construct", "': '", "problems.reason"]) }} as reason
     from {{ ref('int_bill_prices__segment') }} as tariffs
@@ -122,6 +129,7 @@ plan_problems as (
         tariffs.period_end_date,
         tariffs.plan_id,
         5 as problem_rank,
+        problems.rule_code,
         problems.construct,
         {{ concat_text(["'plan '", "tariffs.plan_id", "', '", "lower(tariffs.section)", "' '", text_of('tariffs.parent_number', 4),
                         "', '", "problems.construct", "': '", "problems.reason"]) }} as reason
@@ -148,6 +156,7 @@ season_problems as (
         days.period_end_date,
         days.plan_id,
         6 as problem_rank,
+        'PLAN_NOT_PRICEABLE' as rule_code,
         'tariffPeriod' as construct,
         {{ concat_text([
             "'plan '", "days.plan_id", "': '",
@@ -167,6 +176,7 @@ window_problems as (
         days.period_end_date,
         days.plan_id,
         7 as problem_rank,
+        'PLAN_NOT_PRICEABLE' as rule_code,
         'timeOfUse' as construct,
         {{ concat_text([
             "'plan '", "days.plan_id", "', tariff period '", text_of('gaps.tariff_period_number', 4), "': '",
@@ -188,6 +198,7 @@ controlled_load_problems as (
         period_end_date,
         plan_id,
         8 as problem_rank,
+        'PLAN_NOT_PRICEABLE' as rule_code,
         'controlledLoad' as construct,
         {{ concat_text([
             "'plan '", "plan_id",
@@ -205,6 +216,7 @@ feed_in_problems as (
         chosen.period_end_date,
         chosen.plan_id,
         8 as problem_rank,
+        'PLAN_NOT_PRICEABLE' as rule_code,
         'solarFeedInTariff' as construct,
         {{ concat_text(["'plan '", "chosen.plan_id", "' offers several feed-ins and no FEED_IN term chooses one'"]) }} as reason
     from {{ ref('int_feed_ins__choose') }} as chosen
@@ -224,6 +236,7 @@ energy_problems as (
         energy.period_end_date,
         energy.plan_id,
         9 as problem_rank,
+        'PLAN_NOT_PRICEABLE' as rule_code,
         energy.section as construct,
         {{ concat_text([
             "'plan '", "energy.plan_id", "': no rate for energy of '", text_of('min(energy.local_date)', 10),
@@ -272,6 +285,7 @@ step_problems as (
         rate_energy.period_end_date,
         rate_energy.plan_id,
         10 as problem_rank,
+        'PLAN_NOT_PRICEABLE' as rule_code,
         'rates' as construct,
         {{ concat_text(["'plan '", "rate_energy.plan_id", "': energy beyond the last step of a rate has no price'"]) }} as reason
     from rate_energy
@@ -293,6 +307,7 @@ select
     period_end_date,
     plan_id,
     problem_rank,
+    rule_code,
     construct,
     reason
 from {{ problems }}

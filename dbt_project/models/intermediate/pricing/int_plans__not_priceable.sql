@@ -105,7 +105,9 @@ plan_problems as (
                         "' to '", "coalesce(end_text, 'nothing')"]) }} as reason
     from tariff_periods
     where first_month_day is null or last_month_day is null
-    union all
+),
+
+unknown_fields as (
     select
         plan_id,
         version_hash,
@@ -318,12 +320,13 @@ unsupported as (
     where discount_type = 'GUARANTEED'
 )
 
-{% for problems in ['plan_problems', 'supply_problems', 'tariff_problems', 'step_problems', 'window_problems', 'unsupported'] -%}
+{% for problems in ['plan_problems', 'unknown_fields', 'supply_problems', 'tariff_problems', 'step_problems', 'window_problems', 'unsupported'] -%}
 select
     plan_id,
     version_hash,
     section,
     parent_number,
+    '{{ "PLAN_FIELD_UNKNOWN" if problems == "unknown_fields" else "PLAN_NOT_PRICEABLE" }}' as rule_code,
     construct,
     reason
 from {{ problems }}

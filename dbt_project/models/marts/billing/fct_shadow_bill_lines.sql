@@ -6,6 +6,7 @@
     replace_on=['contract_id', 'period_start_date', 'period_end_date'],
     on_schema_change='fail',
 ) }}
+-- depends_on: {{ ref('int_bill_periods__due') }}
 select
     contract_id,
     period_start_date,
