@@ -1,0 +1,1 @@
+"""Speed and size, measured: ``python -m benchmarks`` (``make bench``). Numbers live in docs/performance.md."""

@@ -1,0 +1,57 @@
+"""Run a piece of work in a process of its own and say how long it took and how much memory it held at most."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One stage of one run: seconds of work without imports, peak resident memory, and what it counted."""
+
+    stage: str
+    seconds: float
+    peak_mib: float
+    counts: Mapping[str, int]
+
+
+def measured(stage: str, *arguments: str) -> Measurement:
+    """Run ``python -m benchmarks.stages STAGE …`` and return what it measured."""
+    process = subprocess.run(
+        [sys.executable, "-m", "benchmarks.stages", stage, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).resolve().parents[1],
+    )
+    if process.returncode != 0:
+        raise SystemExit(f"stage {stage} failed:\n{process.stdout}\n{process.stderr}")
+    answer = json.loads(process.stdout.strip().splitlines()[-1])
+    return Measurement(stage, answer["seconds"], answer["peak_mib"], answer["counts"])
+
+
+def report(work: Callable[[], Mapping[str, int]]) -> None:
+    """Time the work in this process and print the measurement as one JSON line."""
+    started = time.perf_counter()
+    counts = work()
+    seconds = time.perf_counter() - started
+    peak_kib = max(
+        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+        resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss,
+    )
+    print(json.dumps({"seconds": round(seconds, 3), "peak_mib": round(peak_kib / 1024, 1), "counts": dict(counts)}))
+
+
+def machine() -> str:
+    """Return the machine in one line, for the table's caption."""
+    memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{os.cpu_count()} cores, {memory_gib:.0f} GiB, Python {platform.python_version()}, {platform.machine()}"
