@@ -71,7 +71,7 @@ def prepare_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 def _last_built(manifest: Mapping[str, Any], test: Mapping[str, Any]) -> str | None:
     """The parent of a test whose stage runs last; the attached node wins among equals."""
-    models = [parent for parent in test["depends_on"]["nodes"] if parent in manifest["nodes"]]
+    models = [parent for parent in test["depends_on"].get("nodes", ()) if parent in manifest["nodes"]]
     if not models:
         return None
     attached = test.get("attached_node")
