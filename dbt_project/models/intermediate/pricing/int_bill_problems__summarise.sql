@@ -1,12 +1,33 @@
--- One row per due bill that cannot be priced: the first reason in words, and how many more there are.
-with distinct_problems as (
-    select distinct
+-- One row per due bill that cannot be priced: the first reason in words, and how many more there are. An unknown field
+-- that a person has waived or released for the contract (it does not change the price) stands in nobody's way.
+with accepted as (
+    select
         contract_id,
-        period_start_date,
-        period_end_date,
-        problem_rank,
-        reason
-    from {{ ref('int_bill_problems__detect') }}
+        coalesce(first_market_date, {{ date_literal('1900-01-01') }}) as first_market_date,
+        coalesce(last_market_date, {{ date_literal('9999-12-31') }}) as last_market_date
+    from {{ ref('stg_operations__exception_queue') }}
+    where rule_code = 'PLAN_FIELD_UNKNOWN' and state in ('WAIVED', 'RELEASED')
+),
+
+distinct_problems as (
+    select distinct
+        problems.contract_id,
+        problems.period_start_date,
+        problems.period_end_date,
+        problems.problem_rank,
+        problems.reason
+    from {{ ref('int_bill_problems__detect') }} as problems
+    where
+        problems.rule_code is null
+        or problems.rule_code <> 'PLAN_FIELD_UNKNOWN'
+        or not exists (
+            select 1
+            from accepted
+            where
+                accepted.contract_id = problems.contract_id
+                and accepted.first_market_date <= problems.period_end_date
+                and accepted.last_market_date >= problems.period_start_date
+        )
 ),
 
 ranked as (

@@ -23,6 +23,9 @@
     ref('int_problems__order_without_data'),
     ref('int_problems__register_unknown'),
     ref('int_problems__reading_without_register'),
+    ref('int_problems__plan_unknown'),
+    ref('int_problems__plan_not_priceable'),
+    ref('int_problems__plan_field_unknown'),
     ref('int_problems__source_unavailable'),
 ] -%}
 -- One row per problem that this run found: rule, subject and first day make its key, so that finding it again changes

@@ -36,7 +36,8 @@ contract_rules as (
     inner join {{ ref('int_bill_periods__due') }} as due
         on open_problems.contract_id = due.contract_id
     where open_problems.rule_code in (
-        'READ_MISSING_DAY', 'ORDER_WITHOUT_DATA', 'CONTRACT_OVERLAP', 'REGISTER_UNKNOWN'
+        'READ_MISSING_DAY', 'ORDER_WITHOUT_DATA', 'CONTRACT_OVERLAP', 'REGISTER_UNKNOWN', 'PLAN_UNKNOWN',
+        'PLAN_NOT_PRICEABLE', 'PLAN_FIELD_UNKNOWN'
     )
 ),
 
