@@ -27,7 +27,8 @@ issues as (
         state = 'OPEN'
         and severity = 'ISSUE'
         and rule_code not in (
-            'SAP_REJECTED', 'SAP_LOCKED', 'SAP_UNKNOWN', 'BILL_DIFFERS', 'BILL_NOT_COMPARABLE', 'SOURCE_UNAVAILABLE'
+            'READING_NOT_FORMED', 'SAP_REJECTED', 'SAP_LOCKED', 'SAP_UNKNOWN', 'SAP_REVERSAL_NEEDED', 'BILL_DIFFERS',
+            'BILL_NOT_COMPARABLE', 'SOURCE_UNAVAILABLE'
         )
 ),
 
