@@ -22,6 +22,7 @@ from loaders.warehouse import Warehouse
 
 DAYS_SHOWN: Final = 30
 ROWS_SHOWN: Final = 200
+SUMMARY_QUERIES: Final = frozenset({"balance", "open_issues"})
 
 Step = tuple[str, float]
 
@@ -38,13 +39,31 @@ def build_report(warehouse: Warehouse, day: date, path: Path, steps: Sequence[St
     Returns:
         The path.
     """
-    days = {"day": day, "first_day": day - timedelta(days=DAYS_SHOWN - 1)}
+    days = _days(day)
     html = render(run_queries(warehouse, days), days, steps, datetime.now(UTC))
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, suffix=".part", delete=False) as part:
         part.write(html)
     Path(part.name).replace(path)
     return path
+
+
+def summarise(warehouse: Warehouse, day: date) -> str:
+    """The day in a few lines of Markdown, for places that show a report beside its link."""
+    days = _days(day)
+    answers = {query.name: query.run(warehouse, days) for query in QUERIES if query.name in SUMMARY_QUERIES}
+    verdict = judge(answers)
+    lines = [f"**{verdict.headline}.** {verdict.sentence}", "", "| stage | received | accepted | parked | rejected |"]
+    lines.append("|---|--:|--:|--:|--:|")
+    lines += [
+        f"| {row['stage']} | {row['received']:,} | {row['accepted']:,} | {row['parked']:,} | {row['rejected']:,} |"
+        for row in answers["balance"]
+    ]
+    return "\n".join(lines)
+
+
+def _days(day: date) -> dict[str, date]:
+    return {"day": day, "first_day": day - timedelta(days=DAYS_SHOWN - 1)}
 
 
 def render(

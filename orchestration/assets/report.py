@@ -1,7 +1,7 @@
 """The day's report as an asset.
 
-What belongs here: when the report is built and what Dagster shows of it. What stays out: its content
-(``billsync/report.py``).
+What belongs here: when the report is built, the run's timings for it, and what Dagster shows of it. What stays out:
+its content (``billsync/report``).
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,20 +36,29 @@ def build_report_asset(
         required_resource_keys={"systems"},
     )
     def day_report(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
-        from billsync.report import build_report  # noqa: PLC0415 - loaded when used
+        from billsync.report import build_report, summarise  # noqa: PLC0415 - loaded when used
 
         systems: Systems = context.resources.systems
+        steps = seconds_by_step(context.instance, context.run.run_id)
         paths = []
         for day in days_between(*run_window(context)):
             path = systems.settings.report_path(day)
-            build_report(systems.warehouse, day, path)
+            build_report(systems.warehouse, day, path, steps)
             paths.append(path)
         return dg.MaterializeResult(
             metadata={
                 "report": dg.MetadataValue.path(paths[-1]),
+                "day": dg.MetadataValue.md(summarise(systems.warehouse, run_window(context)[1])),
                 "reports": len(paths),
                 "bytes": paths[-1].stat().st_size,
             }
         )
 
     return day_report
+
+
+def seconds_by_step(instance: dg.DagsterInstance, run_id: str) -> list[tuple[str, float]]:
+    """The finished steps of a run in the order they started, and how long each took."""
+    finished = [one for one in instance.get_run_step_stats(run_id) if one.start_time and one.end_time]
+    finished.sort(key=lambda one: one.start_time or 0.0)
+    return [(one.step_key, (one.end_time or 0.0) - (one.start_time or 0.0)) for one in finished]

@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from billsync.report import build_report
+from billsync.report import build_report, summarise
 from billsync.report.figures import bars, columns, nice_step, shares
 from billsync.report.queries import QUERIES
 from billsync.report.verdict import judge
@@ -188,6 +188,12 @@ def test_report_every_query_is_listed_as_it_can_be_run(html: str, warehouse: Duc
         assert re.sub(r"\s+", " ", shown) in text
         assert warehouse.fetch(shown) == query.run(warehouse, days)
         assert set(re.findall(r"(?:from|join) (\w+)\.", shown)) <= {"marts", "reference"}
+
+
+def test_summary_is_the_verdict_and_the_balance(warehouse: DuckDBWarehouse) -> None:
+    lines = summarise(warehouse, DAY).splitlines()
+    assert lines[0].startswith("**The load is not confirmed yet.** 9 contracts close")
+    assert "| readings_loaded | 8 | 7 | 1 | 0 |" in lines
 
 
 def test_report_day_nobody_ran_says_so(warehouse: DuckDBWarehouse, tmp_path: Path) -> None:
