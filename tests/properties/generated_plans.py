@@ -123,7 +123,7 @@ class PlanDrawer:
             if count == 1:
                 start, end = self.random.choice(
                     [(date(2024, 7, 1), date(2024, 6, 30)), (date(2024, 1, 1), date(2024, 12, 31))]
-                )  # noqa: E501, PLW2901
+                )
             season: dict[str, Any] = {
                 "type": "OTHER", "displayName": f"season {number + 1}", "startDate": f"{start:%m-%d}",
                 "endDate": f"{end:%m-%d}", "dailySupplyCharge": self.supply(cents=cents),
@@ -163,9 +163,7 @@ class PlanDrawer:
         """Write the half hours from start to end (0 to 47, over midnight if need be) as windows."""
         if start == end:
             spans = [(0, 1440)]
-        elif start < end:
-            spans = [(start * 30, end * 30)]
-        elif self.random.random() < 0.5 and end != 0:
+        elif start < end or (self.random.random() < 0.5 and end != 0):
             spans = [(start * 30, end * 30)]
         else:
             spans = [(start * 30, 1440)] + ([(0, end * 30)] if end else [])

@@ -149,11 +149,11 @@ class BillMaker:
 
     def _energy_lines(
         self, kind: str, key: PriceKey, plan: Json, parent: Json, position: int, by_day: Mapping[date, Decimal],
-        prefix: str | None = None,
+        prefix: str | None = None, days: int | None = None,
     ) -> None:  # fmt: skip
         rate = rates_of(parent)[position]
         factor = factor_to_dollars(plan)
-        parts = split_rate(rate, by_day, self.day_count[key])
+        parts = split_rate(rate, by_day, self.day_count[key] if days is None else days)
         if kind != "FEED_IN" and sum(parts) != sum(by_day.values()):
             raise NotPriceableError("energy beyond the last step")
         label = band_names(parent)[position][1]
@@ -258,7 +258,19 @@ class BillMaker:
         for (plan_id, number, place, position), by_day in energy.items():
             plan = self.plans[plan_id][number]
             feed_in = plan["electricityContract"]["solarFeedInTariff"][place - 1]
-            self._energy_lines("FEED_IN", (plan_id, number, 0), plan, feed_in, position, by_day, f"FEED_IN:{place}")
+            days = self._days_offered(plan_id, number, chosen[plan_id, number], place)
+            key = (plan_id, number, 0)
+            self._energy_lines("FEED_IN", key, plan, feed_in, position, by_day, f"FEED_IN:{place}", days)
+
+    def _days_offered(
+        self, plan_id: str, number: int, offered: list[tuple[int, Json, date, date]], place: int
+    ) -> int:
+        """Count the market days on which a plan version and its feed-in both hold."""
+        first, last = next((first, last) for n, _, first, last in offered if n == place)
+        return sum(
+            self.plan_on(day) == plan_id and self.version(plan_id, day)[0] == number and first <= day <= last
+            for day in self.contract.days
+        )
 
 
 def price(contract: Contract, plans: Mapping[str, Sequence[Json]]) -> Bill:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from functools import lru_cache
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -85,7 +85,7 @@ def rounded(value: Decimal, unit: Decimal) -> Decimal:
 # --- time ------------------------------------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=None)
+@cache
 def local_moment(market_day: date, half_hour: int, jurisdiction: str, clock: str) -> tuple[date, int]:
     """Return the day and the minute that the clock shows when a half hour (0 to 47) of a market day begins."""
     instant = datetime(market_day.year, market_day.month, market_day.day, tzinfo=UTC) + timedelta(
@@ -96,7 +96,7 @@ def local_moment(market_day: date, half_hour: int, jurisdiction: str, clock: str
     return shown.date(), shown.hour * 60 + shown.minute
 
 
-@lru_cache(maxsize=None)
+@cache
 def is_holiday(day: date, minute: int, jurisdiction: str) -> bool:
     if day in _whole_holidays(jurisdiction, day.year):
         return True
@@ -105,12 +105,12 @@ def is_holiday(day: date, minute: int, jurisdiction: str) -> bool:
     return found is not None and minute >= (int(found.group(1)) + 12) * 60
 
 
-@lru_cache(maxsize=None)
+@cache
 def _whole_holidays(jurisdiction: str, year: int) -> Mapping[date, str]:
     return dict(holidays.country_holidays("AU", subdiv=jurisdiction, years=year).items())
 
 
-@lru_cache(maxsize=None)
+@cache
 def _part_holidays(jurisdiction: str, year: int) -> Mapping[date, str]:
     return dict(holidays.country_holidays("AU", subdiv=jurisdiction, years=year, categories=("half_day",)).items())
 
@@ -123,7 +123,7 @@ def clock_minute(text: str | None) -> int:
     return int(digits[:2]) * 60 + int(digits[2:])
 
 
-@lru_cache(maxsize=None)
+@cache
 def window_minutes(start_text: str | None, end_text: str | None, *, may_lack_times: bool = False) -> set[int]:
     """Return the half hours (their first minute) of a day that a window holds."""
     if may_lack_times and start_text is None and end_text is None:
@@ -151,7 +151,7 @@ def days_hold(days: Sequence[str], day: date, *, holiday: bool, follows_holidays
 # --- plans -----------------------------------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=None)
+@cache
 def market_day_of(text: str) -> date:
     instant = datetime.fromisoformat(text.replace("Z", "+00:00"))
     return (instant.astimezone(UTC) + timedelta(hours=10)).date()
@@ -245,14 +245,12 @@ def rate_at(parent: Json, day: date, minute: int, jurisdiction: str, *, timeless
     ]
     follows = any("PUBLIC_HOLIDAYS" in window["days"] for _, window in windows)
     holiday = is_holiday(day, minute, jurisdiction)
-    return sorted(
-        {
-            position
-            for position, window in windows
-            if days_hold(window["days"], day, holiday=holiday, follows_holidays=follows)
-            and minute in window_minutes(window.get("startTime"), window.get("endTime"), may_lack_times=timeless)
-        }
-    )
+    claims = set()
+    for position, window in windows:
+        minutes = window_minutes(window.get("startTime"), window.get("endTime"), may_lack_times=timeless)
+        if minute in minutes and days_hold(window["days"], day, holiday=holiday, follows_holidays=follows):
+            claims.add(position)
+    return sorted(claims)
 
 
 def band_names(parent: Json) -> list[tuple[str, str]]:

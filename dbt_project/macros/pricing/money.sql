@@ -22,3 +22,10 @@
         as {{ unit_price_type() }}
     )
 {%- endmacro %}
+
+{# What a register of so many whole digits (1 to 9) counts to before it begins at zero again. #}
+{% macro register_turn(integer_places) -%}
+    case {{ integer_places }}
+        {%- for places in range(1, 10) %} when {{ places }} then {{ 10 ** places }}{% endfor %}
+    end
+{%- endmacro %}

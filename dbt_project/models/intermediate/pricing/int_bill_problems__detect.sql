@@ -252,6 +252,24 @@ energy_problems as (
         energy.contract_id, energy.period_start_date, energy.period_end_date, energy.plan_id, energy.section
 ),
 
+backward_problems as (
+    select
+        days.contract_id,
+        days.period_start_date,
+        days.period_end_date,
+        min(days.plan_id) as plan_id,
+        9 as problem_rank,
+        'PLAN_NOT_PRICEABLE' as rule_code,
+        'READING' as construct,
+        {{ concat_text(["'a register of the basic meter shows less than at the read before (suffix '", "min(spread.nmi_suffix)", "')'"]) }}
+            as reason
+    from {{ ref('int_contract_days') }} as days
+    inner join {{ ref('int_accumulation_days__spread') }} as spread
+        on days.nmi = spread.nmi and days.market_date = spread.market_date
+    where spread.energy_kwh < 0
+    group by days.contract_id, days.period_start_date, days.period_end_date
+),
+
 step_energy as (
     select
         contract_id,
@@ -300,7 +318,7 @@ step_problems as (
 )
 
 {% for problems in ['contract_problems', 'unknown_plans', 'plan_problems', 'season_problems', 'window_problems',
-                    'controlled_load_problems', 'feed_in_problems', 'energy_problems', 'step_problems'] -%}
+                    'controlled_load_problems', 'feed_in_problems', 'energy_problems', 'backward_problems', 'step_problems'] -%}
 select
     contract_id,
     period_start_date,

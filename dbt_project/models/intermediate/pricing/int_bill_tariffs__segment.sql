@@ -12,6 +12,33 @@ with versions as (
         cast(sum(day_count) as integer) as day_count
     from {{ ref('int_bill_prices__segment') }}
     group by contract_id, period_start_date, period_end_date, plan_id, version_hash
+),
+
+-- A controlled load or feed-in that begins or ends inside the bill holds for fewer days than its version.
+clipped as (
+    select
+        days.contract_id,
+        days.period_start_date,
+        days.period_end_date,
+        tariffs.plan_id,
+        tariffs.version_hash,
+        tariffs.section,
+        tariffs.parent_number,
+        count(*) as day_count
+    from {{ ref('int_tariffs__list') }} as tariffs
+    inner join {{ ref('int_tariff_periods__by_date') }} as by_date
+        on
+            tariffs.plan_id = by_date.plan_id
+            and tariffs.version_hash = by_date.version_hash
+            and by_date.local_date between tariffs.first_date and tariffs.last_date
+    inner join {{ ref('int_contract_days') }} as days
+        on by_date.plan_id = days.plan_id and by_date.local_date = days.market_date
+    where
+        tariffs.section <> 'TARIFF_PERIOD'
+        and (tariffs.first_date > days.period_start_date or tariffs.last_date < days.period_end_date)
+    group by
+        days.contract_id, days.period_start_date, days.period_end_date, tariffs.plan_id, tariffs.version_hash,
+        tariffs.section, tariffs.parent_number
 )
 
 select
@@ -36,8 +63,23 @@ select
     tariffs.section,
     tariffs.parent_number,
     versions.price_start_date,
-    versions.day_count
+    cast(coalesce(
+        clipped.day_count,
+        case
+            when tariffs.first_date > versions.period_start_date or tariffs.last_date < versions.period_end_date then 0
+            else versions.day_count
+        end
+    ) as integer) as day_count
 from versions
 inner join {{ ref('int_tariffs__list') }} as tariffs
     on versions.plan_id = tariffs.plan_id and versions.version_hash = tariffs.version_hash
+left join clipped
+    on
+        versions.contract_id = clipped.contract_id
+        and versions.period_start_date = clipped.period_start_date
+        and versions.period_end_date = clipped.period_end_date
+        and versions.plan_id = clipped.plan_id
+        and versions.version_hash = clipped.version_hash
+        and tariffs.section = clipped.section
+        and tariffs.parent_number = clipped.parent_number
 where tariffs.section <> 'TARIFF_PERIOD'

@@ -14,27 +14,50 @@ with channel_days as (
             due.contract_id = channel_days.contract_id
             and channel_days.market_date between due.period_start_date and due.period_end_date
     where channel_days.is_conflicting = 0
+),
+
+reads as (
+    select
+        channel_days.contract_id,
+        channel_days.period_start_date,
+        channel_days.period_end_date,
+        channel_days.section,
+        daily_usage.usage_kwh,
+        case when daily_usage.estimated_interval_count > 0 or daily_usage.filled_kwh <> 0 then 1 else 0 end
+            as is_estimated,
+        case when daily_usage.substituted_interval_count > 0 then 1 else 0 end as is_substituted,
+        daily_usage.read_version_at
+    from channel_days
+    inner join {{ ref('fct_daily_usage') }} as daily_usage
+        on
+            channel_days.nmi = daily_usage.nmi
+            and channel_days.nmi_suffix = daily_usage.nmi_suffix
+            and channel_days.market_date = daily_usage.market_date
+    where channel_days.section is not null
+    union all
+    select
+        days.contract_id,
+        days.period_start_date,
+        days.period_end_date,
+        case spread.usage_type when 'GENERATION' then 'FEED_IN' else 'TARIFF_PERIOD' end as section,
+        spread.energy_kwh as usage_kwh,
+        spread.is_estimated,
+        spread.is_substituted,
+        spread.read_version_at
+    from {{ ref('int_contract_days') }} as days
+    inner join {{ ref('int_accumulation_days__spread') }} as spread
+        on days.nmi = spread.nmi and days.market_date = spread.market_date
 )
 
 select
-    channel_days.contract_id,
-    channel_days.period_start_date,
-    channel_days.period_end_date,
-    cast(sum(case
-        when channel_days.section in ('TARIFF_PERIOD', 'CONTROLLED_LOAD') then daily_usage.usage_kwh else 0
-    end) as {{ kwh_type() }}) as usage_kwh,
-    cast(sum(case when channel_days.section = 'FEED_IN' then daily_usage.usage_kwh else 0 end) as {{ kwh_type() }})
-        as feed_in_kwh,
-    max(case
-        when daily_usage.estimated_interval_count > 0 or daily_usage.filled_kwh <> 0 then 1 else 0
-    end) as has_estimates,
-    max(case when daily_usage.substituted_interval_count > 0 then 1 else 0 end) as has_substitutes,
-    max(daily_usage.read_version_at) as read_version_at
-from channel_days
-inner join {{ ref('fct_daily_usage') }} as daily_usage
-    on
-        channel_days.nmi = daily_usage.nmi
-        and channel_days.nmi_suffix = daily_usage.nmi_suffix
-        and channel_days.market_date = daily_usage.market_date
-where channel_days.section is not null
-group by channel_days.contract_id, channel_days.period_start_date, channel_days.period_end_date
+    contract_id,
+    period_start_date,
+    period_end_date,
+    cast(sum(case when section in ('TARIFF_PERIOD', 'CONTROLLED_LOAD') then usage_kwh else 0 end) as {{ kwh_type() }})
+        as usage_kwh,
+    cast(sum(case when section = 'FEED_IN' then usage_kwh else 0 end) as {{ kwh_type() }}) as feed_in_kwh,
+    max(is_estimated) as has_estimates,
+    max(is_substituted) as has_substitutes,
+    max(read_version_at) as read_version_at
+from reads
+group by contract_id, period_start_date, period_end_date

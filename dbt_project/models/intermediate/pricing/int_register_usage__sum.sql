@@ -83,6 +83,26 @@ channel_sums as (
         placed.contract_id, placed.period_start_date, placed.period_end_date, placed.device_id, placed.register_id
 ),
 
+spread_sums as (
+    select
+        placed.contract_id,
+        placed.period_start_date,
+        placed.period_end_date,
+        placed.device_id,
+        placed.register_id,
+        cast(sum(spread.energy_kwh) as {{ kwh_type() }}) as usage_kwh
+    from placed
+    inner join {{ ref('int_accumulation_days__spread') }} as spread
+        on
+            placed.nmi = spread.nmi
+            and placed.nmi_suffix = spread.nmi_suffix
+            and placed.time_band = spread.time_band
+            and spread.market_date between placed.first_date and placed.last_date
+    where placed.usage_type <> 'DEMAND'
+    group by
+        placed.contract_id, placed.period_start_date, placed.period_end_date, placed.device_id, placed.register_id
+),
+
 rate_bands as (
     select distinct
         plan_id,
@@ -130,6 +150,8 @@ select
     placed.register_id,
     case
         when placed.usage_type = 'DEMAND' then cast(null as {{ kwh_type() }})
+        when spread_sums.contract_id is not null
+            then spread_sums.usage_kwh + coalesce(channel_sums.usage_kwh, band_sums.usage_kwh, 0)
         when placed.time_band = 'ALL' then channel_sums.usage_kwh
         else band_sums.usage_kwh
     end as usage_kwh,
@@ -149,3 +171,10 @@ left join band_sums
         and placed.period_end_date = band_sums.period_end_date
         and placed.device_id = band_sums.device_id
         and placed.register_id = band_sums.register_id
+left join spread_sums
+    on
+        placed.contract_id = spread_sums.contract_id
+        and placed.period_start_date = spread_sums.period_start_date
+        and placed.period_end_date = spread_sums.period_end_date
+        and placed.device_id = spread_sums.device_id
+        and placed.register_id = spread_sums.register_id

@@ -1,0 +1,114 @@
+-- One row per register of a basic meter and market day of a due bill: an even share of the energy between its two reads.
+-- Shares carry 14 decimals; what the division leaves over falls on the last day, so that they add up exactly. A day that
+-- has interval data takes those; of spans that overlap, the provider's newest goes first.
+with days as (
+    select distinct
+        nmi,
+        market_date
+    from {{ ref('int_contract_days') }}
+),
+
+spans as (
+    select
+        spans.nmi,
+        spans.nmi_suffix,
+        spans.register_key,
+        spans.usage_type,
+        spans.time_band,
+        spans.source_rank,
+        spans.first_date,
+        spans.last_date,
+        spans.energy_kwh,
+        spans.is_estimated,
+        spans.is_substituted,
+        spans.read_version_at,
+        {{ days_between('spans.first_date', 'spans.last_date') }} + 1 as day_count
+    from {{ ref('int_accumulation_reads__span') }} as spans
+    where spans.first_date <= spans.last_date
+),
+
+shares as (
+    select
+        nmi,
+        nmi_suffix,
+        register_key,
+        usage_type,
+        time_band,
+        source_rank,
+        first_date,
+        last_date,
+        energy_kwh,
+        is_estimated,
+        is_substituted,
+        read_version_at,
+        day_count,
+        cast({{ divide('energy_kwh', 'day_count', 14) }} as {{ kwh_type() }}) as rounded_share
+    from spans
+),
+
+whole_shares as (
+    select
+        nmi,
+        nmi_suffix,
+        register_key,
+        usage_type,
+        time_band,
+        source_rank,
+        first_date,
+        last_date,
+        energy_kwh,
+        is_estimated,
+        is_substituted,
+        read_version_at,
+        day_count,
+        -- Rounded down, so that the last day is never left with less than nothing.
+        rounded_share - case
+            when rounded_share * day_count > energy_kwh then cast(0.00000000000001 as {{ kwh_type() }}) else 0
+        end as daily_share
+    from shares
+),
+
+spread as (
+    select
+        spans.nmi,
+        spans.nmi_suffix,
+        spans.register_key,
+        spans.usage_type,
+        spans.time_band,
+        days.market_date,
+        case
+            when days.market_date = spans.last_date then spans.energy_kwh - spans.daily_share * (spans.day_count - 1)
+            else spans.daily_share
+        end as energy_kwh,
+        spans.is_estimated,
+        spans.is_substituted,
+        spans.read_version_at,
+        row_number() over (
+            partition by spans.nmi, spans.nmi_suffix, spans.register_key, days.market_date
+            order by spans.source_rank, spans.read_version_at desc, spans.last_date, spans.first_date desc
+        ) as choice,
+        min(spans.source_rank) over (partition by spans.nmi, spans.nmi_suffix, days.market_date) as best_source_rank,
+        spans.source_rank
+    from whole_shares as spans
+    inner join days
+        on spans.nmi = days.nmi and days.market_date between spans.first_date and spans.last_date
+)
+
+select
+    spread.nmi,
+    spread.nmi_suffix,
+    spread.register_key,
+    spread.usage_type,
+    spread.time_band,
+    spread.market_date,
+    cast(spread.energy_kwh as {{ kwh_type() }}) as energy_kwh,
+    spread.is_estimated,
+    spread.is_substituted,
+    spread.read_version_at
+from spread
+left join {{ ref('int_channel_days__current') }} as channel_days
+    on
+        spread.nmi = channel_days.nmi
+        and spread.nmi_suffix = channel_days.nmi_suffix
+        and spread.market_date = channel_days.market_date
+where spread.choice = 1 and spread.source_rank = spread.best_source_rank and channel_days.nmi is null
