@@ -7,6 +7,7 @@
 -- One row per delivery that a run has carried through; written last, so that a run that fails leaves its deliveries to
 -- the next one.
 -- depends_on: {{ ref('fct_daily_usage') }}
+-- depends_on: {{ ref('int_daily_energy__by_rate') }}
 -- depends_on: {{ ref('int_problems__detected') }}
 select
     billing_day,

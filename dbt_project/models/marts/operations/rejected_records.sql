@@ -1,22 +1,22 @@
 -- One row per record that was not taken: refused by the reader, or by SQL where a value turned out to be no number.
 select
     billing_day,
-    source,
-    file_name,
-    line_number,
-    record_indicator,
-    nmi,
-    reason_code,
-    reason
+    cast(source as {{ text_type(20) }}) as source,
+    cast(file_name as {{ text_type(400) }}) as file_name,
+    cast(line_number as integer) as line_number,
+    cast(record_indicator as {{ text_type(20) }}) as record_indicator,
+    cast(nmi as {{ text_type(40) }}) as nmi,
+    cast(reason_code as {{ text_type(60) }}) as reason_code,
+    cast(reason as {{ text_type(1000) }}) as reason
 from {{ ref('stg_meter_data__rejected_records') }}
 union all
 select
     billing_day,
-    source,
-    file_name,
-    line_number,
-    record_indicator,
-    nmi,
-    reason_code,
-    reason
+    cast(source as {{ text_type(20) }}) as source,
+    cast(file_name as {{ text_type(400) }}) as file_name,
+    cast(line_number as integer) as line_number,
+    cast(record_indicator as {{ text_type(20) }}) as record_indicator,
+    cast(nmi as {{ text_type(40) }}) as nmi,
+    cast(reason_code as {{ text_type(60) }}) as reason_code,
+    cast(reason as {{ text_type(1000) }}) as reason
 from {{ ref('int_interval_records__reject') }}
