@@ -157,14 +157,20 @@ class BillMaker:
         if kind != "FEED_IN" and sum(parts) != sum(by_day.values()):
             raise NotPriceableError("energy beyond the last step")
         label = band_names(parent)[position][1]
+        mark = self._mark(key)
         for number, (step, quantity) in enumerate(zip(rate["rates"], parts, strict=True), 1):
             price = decimal(step.get("unitPrice"))
             if price is None or price < 0:
                 raise NotPriceableError("price")
             if number == 1 or quantity != 0:
                 line_kind = "FEED_IN" if kind == "FEED_IN" else "CHARGE"
-                self._line(f"{prefix or kind}:{label}:{number}", self.first_day[key], quantity,
+                self._line(f"{prefix or kind}:{label}:{number}{mark}", self.first_day[key], quantity,
                            rounded(price * factor, PRICE), line_kind)  # fmt: skip
+
+    def _mark(self, key: PriceKey) -> str:
+        """Tell a price without a day of its own from one that begins on the same date."""
+        starts = [start for other, start in self.first_day.items() if self.day_count.get(other) and other[2]]
+        return ":EDGE" if not self.day_count.get(key) and self.first_day[key] in starts else ""
 
     def _controlled_load(self) -> None:
         if "CONTROLLED_LOAD" not in self.contract.uses.values():

@@ -1,6 +1,7 @@
 -- One row per due bill and price that holds in it: a plan version and, for tariff periods, a season. price_start_date is
 -- the bill's first day at that price; day_count its market days. Local midnight is not market midnight: a price that only
--- touches the first or last hours of a plan in the bill has energy but no supply day.
+-- touches the first or last hours of a plan in the bill has energy but no supply day. Should it begin on the same date as
+-- another price of the bill, price_mark tells its lines apart.
 with supply_days as (
     select
         days.contract_id,
@@ -73,7 +74,8 @@ select
     version_hash,
     tariff_period_number,
     price_start_date,
-    day_count
+    day_count,
+    '' as price_mark
 from seasons
 union all
 select
@@ -84,7 +86,19 @@ select
     edges.version_hash,
     edges.tariff_period_number,
     edges.price_start_date,
-    0 as day_count
+    0 as day_count,
+    case
+        when exists (
+            select 1
+            from seasons
+            where
+                seasons.contract_id = edges.contract_id
+                and seasons.period_start_date = edges.period_start_date
+                and seasons.period_end_date = edges.period_end_date
+                and seasons.price_start_date = edges.price_start_date
+        ) then ':EDGE'
+        else ''
+    end as price_mark
 from edges
 where not exists (
     select 1

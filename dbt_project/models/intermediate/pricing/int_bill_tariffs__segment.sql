@@ -9,7 +9,8 @@ with versions as (
         plan_id,
         version_hash,
         coalesce(min(case when day_count > 0 then price_start_date end), min(price_start_date)) as price_start_date,
-        cast(sum(day_count) as integer) as day_count
+        cast(sum(day_count) as integer) as day_count,
+        min(price_mark) as price_mark
     from {{ ref('int_bill_prices__segment') }}
     group by contract_id, period_start_date, period_end_date, plan_id, version_hash
 ),
@@ -50,7 +51,8 @@ select
     'TARIFF_PERIOD' as section,
     tariff_period_number as parent_number,
     price_start_date,
-    cast(day_count as integer) as day_count
+    cast(day_count as integer) as day_count,
+    price_mark
 from {{ ref('int_bill_prices__segment') }}
 where tariff_period_number is not null
 union all
@@ -69,7 +71,8 @@ select
             when tariffs.first_date > versions.period_start_date or tariffs.last_date < versions.period_end_date then 0
             else versions.day_count
         end
-    ) as integer) as day_count
+    ) as integer) as day_count,
+    versions.price_mark
 from versions
 inner join {{ ref('int_tariffs__list') }} as tariffs
     on versions.plan_id = tariffs.plan_id and versions.version_hash = tariffs.version_hash

@@ -16,7 +16,7 @@ select
     contract_id,
     period_start_date,
     period_end_date,
-    {{ concat_text(["'CONTROLLED_LOAD:'", "band_label", "':'", text_of('block_number', 4)]) }} as charge_id,
+    {{ concat_text(["'CONTROLLED_LOAD:'", "band_label", "':'", text_of('block_number', 4), "price_mark"]) }} as charge_id,
     price_start_date,
     plan_id,
     version_hash,

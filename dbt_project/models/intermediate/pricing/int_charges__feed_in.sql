@@ -6,6 +6,7 @@ select
     steps.period_end_date,
     {{ concat_text([
         "'FEED_IN:'", text_of('steps.parent_number', 4), "':'", "steps.band_label", "':'", text_of('steps.block_number', 4),
+        "steps.price_mark",
     ]) }} as charge_id,
     steps.price_start_date,
     steps.plan_id,

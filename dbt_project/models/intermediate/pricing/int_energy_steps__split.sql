@@ -142,6 +142,7 @@ select
     quantities.rate_number,
     quantities.block_number,
     segments.price_start_date,
+    segments.price_mark,
     steps.time_band,
     steps.band_label,
     quantities.quantity_kwh,
