@@ -315,10 +315,42 @@ step_problems as (
             and rate_energy.plan_id = step_energy.plan_id
             and rate_energy.section = step_energy.section
     where coalesce(step_energy.priced_kwh, 0) <> rate_energy.energy_kwh
+),
+
+found as (
+    {% for problems in ['contract_problems', 'unknown_plans', 'plan_problems', 'season_problems', 'window_problems',
+                        'controlled_load_problems', 'feed_in_problems', 'energy_problems', 'backward_problems',
+                        'step_problems'] -%}
+    select
+        contract_id,
+        period_start_date,
+        period_end_date,
+        plan_id,
+        problem_rank,
+        rule_code,
+        construct,
+        reason
+    from {{ problems }}
+    {% if not loop.last -%}
+    union all
+    {% endif -%}
+    {%- endfor %}
+),
+
+ranked as (
+    select
+        contract_id,
+        period_start_date,
+        period_end_date,
+        plan_id,
+        problem_rank,
+        rule_code,
+        construct,
+        reason,
+        min(problem_rank) over (partition by contract_id, period_start_date, period_end_date) as first_rank
+    from found
 )
 
-{% for problems in ['contract_problems', 'unknown_plans', 'plan_problems', 'season_problems', 'window_problems',
-                    'controlled_load_problems', 'feed_in_problems', 'energy_problems', 'backward_problems', 'step_problems'] -%}
 select
     contract_id,
     period_start_date,
@@ -328,7 +360,7 @@ select
     rule_code,
     construct,
     reason
-from {{ problems }}
-{% if not loop.last %}union all
-{% endif %}
-{%- endfor %}
+from ranked
+-- What follows from an earlier problem (no rate, because the plan is unknown or its windows are broken) is not told again;
+-- which controlled load or feed-in applies is a question of its own, once there is a plan.
+where problem_rank = first_rank or (problem_rank = 8 and first_rank >= 5)
