@@ -61,9 +61,10 @@ class DuckDBWarehouse:
         with self._connect("Writing raw tables") as connection:
             connection.execute("begin transaction")
             try:
-                counts: dict[str, int] = {}
+                by_table: dict[str, list[RawWrite]] = {}
                 for write in writes:
-                    counts[write.table] = counts.get(write.table, 0) + _replace_one(connection, write)
+                    by_table.setdefault(write.table, []).append(write)
+                counts = {table: _replace_scopes(connection, table, found) for table, found in by_table.items()}
                 connection.execute("commit")
             except BaseException:
                 connection.execute("rollback")
@@ -137,17 +138,23 @@ def _refuse_older_layout(table: RawTable, present: set[str]) -> None:
         )
 
 
-def _replace_one(connection: duckdb.DuckDBPyConnection, write: RawWrite) -> int:
-    """Replace one scope and verify that exactly the staged rows are in it."""
-    table = RAW_TABLES[write.table]
-    predicate, parameters = scope_predicate(write.scope)
+def _replace_scopes(connection: duckdb.DuckDBPyConnection, name: str, writes: Sequence[RawWrite]) -> int:
+    """Replace scopes of one table together, and verify that exactly the staged rows are in them.
+
+    Together, because a run that catches up on many days would otherwise spend its time on statements.
+    """
+    table = RAW_TABLES[name]
+    scopes = [scope_predicate(write.scope) for write in writes]
+    predicate = " or ".join(f"({condition})" for condition, _ in scopes)
+    parameters = [value for _, values in scopes for value in values]
     connection.execute(f"delete from raw.{table.name} where {predicate}", parameters)  # noqa: S608 - names are ours
-    expected = staged_row_count(write.files)
+    files = [path for write in writes for path in write.files]
+    expected = staged_row_count(files)
     if expected:
         columns = ", ".join(table.column_names)
         connection.execute(
             f"insert into raw.{table.name} ({columns}) select {columns} from read_parquet(?)",  # noqa: S608
-            [[str(path) for path in write.files]],
+            [[str(path) for path in files]],
         )
     found = connection.execute(
         f"select count(*) from raw.{table.name} where {predicate}",  # noqa: S608
@@ -157,7 +164,8 @@ def _replace_one(connection: duckdb.DuckDBPyConnection, write: RawWrite) -> int:
     if stored != expected:
         raise PermanentError(
             f"Writing raw.{table.name}",
-            f"{expected} rows were staged but {stored} are in the scope {dict(write.scope)!r} after loading",
+            f"{expected} rows were staged but {stored} are in the scopes {[dict(write.scope) for write in writes]!r}"
+            " after loading",
             "Nothing was changed. This is a defect in the extract: its rows do not fit its scope.",
         )
     return expected

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 import socket
+import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +14,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -22,8 +26,8 @@ FAST = HttpPolicy(first_wait_seconds=0.001, read_timeout_seconds=1.0, budget_sec
 
 
 @contextmanager
-def serving(answer: Answer) -> Iterator[tuple[str, list[str]]]:
-    """Serve; yields the base address and the request lines received."""
+def serving(answer: Answer, context: ssl.SSLContext | None = None) -> Iterator[tuple[str, list[str]]]:
+    """Serve, encrypted when a context is given; yields the base address and the request lines received."""
     received: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -39,10 +43,12 @@ def serving(answer: Answer) -> Iterator[tuple[str, list[str]]]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    if context is not None:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}", received
+        yield f"{'https' if context else 'http'}://127.0.0.1:{server.server_port}", received
     finally:
         server.shutdown()
         server.server_close()
@@ -298,3 +304,29 @@ def test_classify_response_decides_by_status(status: int, outcome: str) -> None:
 )
 def test_parse_retry_after_reads_seconds_and_dates(value: str | None, seconds: float | None) -> None:
     assert parse_retry_after(value, datetime(2026, 3, 5, tzinfo=UTC)) == seconds
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for loopback that nobody has signed, with its key in one file."""
+    tool = shutil.which("openssl")
+    if tool is None:
+        pytest.skip("needs the openssl command to make a certificate")
+    path = tmp_path_factory.mktemp("tls") / "server.pem"
+    words = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
+    subprocess.run(
+        [tool, *words.split(), "-keyout", path, "-out", path.with_suffix(".crt")], check=True, capture_output=True
+    )
+    path.write_text(path.read_text() + path.with_suffix(".crt").read_text())
+    return path
+
+
+def test_certificate_is_verified_unless_its_authority_is_named(certificate: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with serving(lambda h, n: reply(h, 200), context) as (base, received):
+        with pytest.raises(PermanentError, match="not trusted"):
+            HttpSession(FAST).request("GET", base)
+        assert received == []
+        trusting = HttpSession(HttpPolicy(ca_bundle=certificate.with_suffix(".crt")))
+        assert trusting.request("GET", base).status == 200

@@ -16,7 +16,7 @@ from loaders.errors import PermanentError, TransientError
 from loaders.warehouse import DuckDBWarehouse, ParquetRowWriter, RawWrite, open_warehouse
 from loaders.warehouse.schema import RAW_TABLES
 
-D1, D2 = date(2026, 3, 4), date(2026, 3, 5)
+D0, D1, D2 = date(2026, 3, 3), date(2026, 3, 4), date(2026, 3, 5)
 TABLE = "rejected_records"
 
 
@@ -61,6 +61,13 @@ def test_replace_writes_only_its_scope(warehouse: DuckDBWarehouse, tmp_path: Pat
     counts = warehouse.replace([RawWrite(TABLE, {"billing_day": D2}, staged(tmp_path, "b", D2))])
     assert counts == {TABLE: 1}
     assert contents(warehouse) == [(D1, "a"), (D1, "a"), (D2, "b")]
+
+
+def test_replace_of_several_days_at_once_replaces_each(warehouse: DuckDBWarehouse, tmp_path: Path) -> None:
+    warehouse.replace([RawWrite(TABLE, {"billing_day": on}, staged(tmp_path, f"old {on}", on)) for on in (D0, D1, D2)])
+    writes = [RawWrite(TABLE, {"billing_day": D1}, staged(tmp_path, "b", D1, D1)), RawWrite(TABLE, {"billing_day": D2})]
+    assert warehouse.replace(writes) == {TABLE: 2}
+    assert contents(warehouse) == [(D0, f"old {D0}"), (D1, "b"), (D1, "b")]
 
 
 def test_replace_twice_changes_nothing(warehouse: DuckDBWarehouse, tmp_path: Path) -> None:
@@ -110,11 +117,11 @@ def test_replace_killed_half_way_leaves_the_old_rows(warehouse: DuckDBWarehouse,
 import datetime, os
 from pathlib import Path
 from loaders.warehouse import duckdb_warehouse as module, RawWrite
-real = module._replace_one
-def then_die(connection, write):
-    real(connection, write)
+real = module._replace_scopes
+def then_die(*arguments):
+    real(*arguments)
     os._exit(9)
-module._replace_one = then_die
+module._replace_scopes = then_die
 module.DuckDBWarehouse(Path({str(warehouse.path)!r})).replace(
     [RawWrite({TABLE!r}, {{"billing_day": datetime.date(2026, 3, 4)}}, [Path({str(new[0])!r})])])
 """
