@@ -1,0 +1,145 @@
+"""The stages that ``benchmarks.measure`` runs one by one, each in its own process.
+
+Each stage calls the product's own functions on a state folder that an earlier stage left. What a stage needs but does
+not measure is done before its clock starts.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from datetime import date
+from pathlib import Path
+
+from benchmarks.measure import report
+
+Work = Callable[[], Mapping[str, int]]
+USAGE = ("fct_daily_usage",)
+DETERMINANTS = ("int_daily_energy__by_rate",)
+
+
+def seed(home: Path, day: date, service_points: str) -> Work:
+    """Make the sandbox's data; not part of any rate."""
+    from sandbox.generate import seed_sandbox  # noqa: PLC0415
+    from sandbox.generate_orders import Spec  # noqa: PLC0415
+
+    def work() -> Mapping[str, int]:
+        seed_sandbox(home / "sandbox", Spec(service_points=int(service_points), days=1, seed=7, day=day))
+        return {"service_points": int(service_points)}
+
+    return work
+
+
+def other_sources(home: Path, day: date) -> Work:
+    """Read everything but the meter files; the models need it."""
+    from orchestration.sources import SOURCES  # noqa: PLC0415
+
+    systems = _systems(home)
+    systems.warehouse.ensure_raw_schema()
+
+    def work() -> Mapping[str, int]:
+        counts: dict[str, int] = {}
+        for source in SOURCES:
+            if source.name not in {"meter_files", "metering_api"}:
+                for extract in source.read(systems, day, _empty(home / "staging" / source.name)):
+                    counts |= systems.warehouse.replace(extract.writes)
+        return counts
+
+    return work
+
+
+def read_files(home: Path, day: date) -> Work:
+    """Tag the day's meter files and stage them as Parquet."""
+    from loaders.sources.landing import LocalLanding  # noqa: PLC0415
+    from loaders.sources.meter_files import extract_meter_files  # noqa: PLC0415
+
+    staging = _empty(home / "staging" / "meter_files")
+    return lambda: extract_meter_files(LocalLanding(home / "sandbox" / "landing"), day, staging).row_counts
+
+
+def load_raw(home: Path, day: date) -> Work:
+    """Put the staged files into the raw layer in one transaction."""
+    from loaders.sources.landing import LocalLanding  # noqa: PLC0415
+    from loaders.sources.meter_files import extract_meter_files  # noqa: PLC0415
+
+    systems = _systems(home)
+    staging = _empty(home / "staging" / "meter_files")
+    staged = extract_meter_files(LocalLanding(home / "sandbox" / "landing"), day, staging)
+    return lambda: systems.warehouse.replace(staged.writes)
+
+
+def build_usage(home: Path, day: date) -> Work:
+    """Build the models from raw records to ``fct_daily_usage``."""
+    return _models(home, day, USAGE, already_built=())
+
+
+def build_determinants(home: Path, day: date) -> Work:
+    """Build the models from ``fct_daily_usage`` to the daily determinants."""
+    return _models(home, day, DETERMINANTS, already_built=USAGE)
+
+
+STAGES: Mapping[str, Callable[..., Work]] = {
+    stage.__name__: stage for stage in (seed, other_sources, read_files, load_raw, build_usage, build_determinants)
+}
+
+
+def _models(home: Path, day: date, wanted: tuple[str, ...], already_built: tuple[str, ...]) -> Work:
+    from dbt.cli.main import dbtRunner  # noqa: PLC0415
+
+    from orchestration.dbt_runner import GLOBAL_ARGS, common_args, load_manifest  # noqa: PLC0415
+
+    target = _systems(home).dbt
+    os.environ.update(target.environment)
+    manifest = load_manifest(target)
+    names = _upstream(manifest, wanted) - _upstream(manifest, already_built)
+    runner = dbtRunner()
+    runner.invoke([*GLOBAL_ARGS, "parse", *common_args(target)])
+    days = f'{{"start_day": "{day}", "end_day": "{day}"}}'
+
+    def work() -> Mapping[str, int]:
+        result = runner.invoke(
+            [*GLOBAL_ARGS, "build", *common_args(target), "--vars", days, "--resource-type", "model",
+             "--resource-type", "seed", "--select", *sorted(names)]
+        )  # fmt: skip
+        if not result.success:
+            raise SystemExit(f"dbt failed: {result.exception or [r.message for r in result.result if r.message]}")
+        return {"models": len(names)}
+
+    return work
+
+
+def _upstream(manifest: Mapping[str, Mapping[str, Mapping[str, object]]], names: tuple[str, ...]) -> set[str]:
+    """Names of the models and seeds that the named models stand on, themselves included."""
+    nodes = manifest["nodes"]
+    waiting = [unique_id for unique_id, node in nodes.items() if node["name"] in names]
+    found: set[str] = set()
+    while waiting:
+        node = nodes.get(waiting.pop())
+        if node is not None and str(node["name"]) not in found:
+            found.add(str(node["name"]))
+            waiting += node["depends_on"].get("nodes", [])  # type: ignore[attr-defined]
+    return found
+
+
+def _systems(home: Path):
+    from orchestration.systems import Systems  # noqa: PLC0415
+
+    return Systems({"BILLSYNC_HOME": str(home), "PATH": os.environ["PATH"]})
+
+
+def _empty(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def main() -> None:
+    """``python -m benchmarks.stages STAGE HOME DAY …``."""
+    stage, home, day, *rest = sys.argv[1:]
+    report(STAGES[stage](Path(home), date.fromisoformat(day), *rest))
+
+
+if __name__ == "__main__":
+    main()
