@@ -94,8 +94,7 @@ def _models(home: Path, day: date, wanted: tuple[str, ...], already_built: tuple
     os.environ.update(target.environment)
     manifest = load_manifest(target)
     names = _upstream(manifest, wanted) - _upstream(manifest, already_built)
-    runner = dbtRunner()
-    runner.invoke([*GLOBAL_ARGS, "parse", *common_args(target)])
+    runner = dbtRunner(manifest=dbtRunner().invoke([*GLOBAL_ARGS, "parse", *common_args(target)]).result)
     days = f'{{"start_day": "{day}", "end_day": "{day}"}}'
 
     def work() -> Mapping[str, int]:
