@@ -17,6 +17,7 @@ from .own_systems import Home, plan_register, read_profiles, write_nem12, write_
 
 pytestmark = [pytest.mark.e2e, pytest.mark.shared_data]
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 PERIOD = (date(2013, 5, 15), date(2013, 6, 14))
 CENT = Decimal("0.01")
 FLAT_PLAN = "dmo6_ausgrid_residential_flat_equals_cap__FXP791812SRE1_EME.json"
@@ -32,7 +33,7 @@ def run_billsync(home: Path, environment: dict[str, str], *arguments: str) -> su
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("BILLSYNC_", "DAGSTER_"))}
     return subprocess.run(
         [sys.executable, "-m", "billsync", *arguments],
-        env=inherited | environment,
+        env=inherited | {"PYTHONPATH": str(REPOSITORY)} | environment,
         capture_output=True,
         text=True,
         timeout=600,
