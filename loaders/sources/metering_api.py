@@ -26,7 +26,8 @@ from loaders.warehouse.base import RawWrite
 
 SOURCE = "API"
 _MAX_IDS = 100
-_PAGE_SIZE = 100
+_PAGE_SIZE = 1000
+"""The most that the standard lets a page hold."""
 _MAX_PAGES = 10_000
 _HEADERS = {"x-v": "1", "Accept": "application/json"}
 _UNKNOWN_STATUSES = frozenset({404, 422})
@@ -98,6 +99,12 @@ def extract_metering_api(
     wanted = sorted(set(nmis))
     for start in range(0, len(wanted), _MAX_IDS):
         _read_batch(session, query, wanted[start : start + _MAX_IDS], rows, progress)
+    if len(progress.unknown) == len(wanted) > 1:
+        raise PermanentError(
+            f"Reading {safe_url(query.url)}",
+            f"none of the {len(wanted)} service points asked for is known there",
+            "Check the configured address, the token's consents and which service points deliver by API.",
+        )
     staged = rows.close()
     scope = {"billing_day": day, "source": SOURCE}
     writes = [RawWrite(table, scope, staged[table]) for table in METER_TABLE_NAMES]

@@ -160,6 +160,11 @@ def test_service_point_the_api_does_not_know_is_found_and_named(tmp_path: Path) 
     ]
 
 
+def test_api_that_knows_no_service_point_fails_the_source(tmp_path: Path) -> None:
+    with json_server(lambda request: (404, {})) as server, pytest.raises(PermanentError, match="none of the 3"):
+        run(server, tmp_path, "A", "B", "C")
+
+
 def test_service_point_without_usage_has_a_file_without_records(tmp_path: Path) -> None:
     with json_server(lambda request: (200, usage())) as server:
         tables, _ = run(server, tmp_path)
