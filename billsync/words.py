@@ -6,10 +6,12 @@ command) is not complete; 2: wrong usage or configuration.
 
 from __future__ import annotations
 
+import logging
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, TypeGuard
 
 import click
 
@@ -27,10 +29,24 @@ def plain_errors() -> Iterator[None]:
     except ConfigurationError as error:
         click.echo(f"configuration: {error}", err=True)
         sys.exit(WRONG_USAGE)
-    except Exception as error:
-        from loaders.errors import LoaderError  # noqa: PLC0415 - help and usage errors come without it
-
-        if not isinstance(error, LoaderError):
-            raise
-        click.echo(f"what: {error.what}\nwhy:  {error.why}\nfix:  {error.remedy}", err=True)
+    except click.ClickException:
+        raise
+    except Exception as error:  # noqa: BLE001 - the last place before the person; the log has the traceback
+        click.echo(_told(error), err=True)
         sys.exit(NOT_COMPLETE)
+
+
+def _told(error: Exception) -> str:
+    """What a person reads of an error."""
+    from loaders.errors import LoaderError  # noqa: PLC0415 - help and usage errors come without it
+
+    if isinstance(error, LoaderError):
+        return f"what: {error.what}\nwhy:  {error.why}\nfix:  {error.remedy}"
+    logging.getLogger(__name__).error("not foreseen", exc_info=error)
+    place = next((handler.baseFilename for handler in logging.getLogger().handlers if _is_file(handler)), None)
+    where = f"see {place}" if place else "".join(traceback.format_exception(error))
+    return f"what: {type(error).__name__}\nwhy:  {error}\nfix:  {where}"
+
+
+def _is_file(handler: logging.Handler) -> TypeGuard[logging.FileHandler]:
+    return isinstance(handler, logging.FileHandler)
