@@ -172,6 +172,7 @@ def _outcomes_asset(partitions_def: dg.PartitionsDefinition[str]) -> dg.AssetsDe
         group_name="sources",
         owners=[owner_of("sources")],
         kinds={"python"},
+        freshness_policy=FRESH_BY_MORNING,
         partitions_def=partitions_def,
         backfill_policy=dg.BackfillPolicy.single_run(),
         pool=DUCKDB_POOL,
