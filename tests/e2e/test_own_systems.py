@@ -31,6 +31,7 @@ def cents(amount: Decimal) -> Decimal:
 
 def run_billsync(home: Path, environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("BILLSYNC_", "DAGSTER_"))}
+    inherited["PYTHONPATH"] = str(REPOSITORY)
     return subprocess.run(
         [sys.executable, "-m", "billsync", *arguments],
         env=inherited | {"PYTHONPATH": str(REPOSITORY)} | environment,
