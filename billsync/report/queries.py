@@ -144,7 +144,10 @@ inner join reference.exception_rules as rules
     on found.rule_code = rules.rule_code
 where found.billing_day = :day
 group by rules.rule_code, rules.severity, rules.title, rules.meaning, rules.what_to_do
-order by rules.severity, open_count desc, rules.rule_code
+order by
+    case rules.severity when 'ISSUE' then 1 when 'TERMINATE' then 2 else 3 end,
+    open_count desc,
+    rules.rule_code
 """,
     ),
     Query(

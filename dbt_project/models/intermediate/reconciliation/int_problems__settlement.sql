@@ -59,13 +59,37 @@ bill_problems as (
 ),
 
 problems as (
-    select rule_code, billing_day, nmi, contract_id, period_start_date, period_end_date, subject, detail
+    select
+        rule_code,
+        billing_day,
+        nmi,
+        contract_id,
+        period_start_date,
+        period_end_date,
+        subject,
+        detail
     from reading_problems
     union all
-    select rule_code, billing_day, nmi, contract_id, period_start_date, period_end_date, subject, detail
+    select
+        rule_code,
+        billing_day,
+        nmi,
+        contract_id,
+        period_start_date,
+        period_end_date,
+        subject,
+        detail
     from unformed
     union all
-    select rule_code, billing_day, nmi, contract_id, period_start_date, period_end_date, subject, detail
+    select
+        rule_code,
+        billing_day,
+        nmi,
+        contract_id,
+        period_start_date,
+        period_end_date,
+        subject,
+        detail
     from bill_problems
 )
 
