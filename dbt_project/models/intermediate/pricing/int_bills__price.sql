@@ -37,12 +37,15 @@ select
     due.nmi,
     last_plans.plan_id,
     due.day_count,
-    coalesce(read_usage.usage_kwh, 0) as usage_kwh,
-    coalesce(read_usage.feed_in_kwh, 0) as feed_in_kwh,
-    case when problems.contract_id is null then coalesce(totals.total_ex_gst_aud, 0) end as total_ex_gst_aud,
-    case when problems.contract_id is null then coalesce(totals.gst_aud, 0) end as gst_aud,
-    case when problems.contract_id is null then coalesce(totals.total_ex_gst_aud, 0) + coalesce(totals.gst_aud, 0) end
-        as total_inc_gst_aud,
+    cast(coalesce(read_usage.usage_kwh, 0) as {{ kwh_type() }}) as usage_kwh,
+    cast(coalesce(read_usage.feed_in_kwh, 0) as {{ kwh_type() }}) as feed_in_kwh,
+    cast(case when problems.contract_id is null then coalesce(totals.total_ex_gst_aud, 0) end as {{ bill_amount_type() }})
+        as total_ex_gst_aud,
+    cast(case when problems.contract_id is null then coalesce(totals.gst_aud, 0) end as {{ bill_amount_type() }}) as gst_aud,
+    cast(
+        case when problems.contract_id is null then coalesce(totals.total_ex_gst_aud, 0) + coalesce(totals.gst_aud, 0) end
+        as {{ bill_amount_type() }}
+    ) as total_inc_gst_aud,
     coalesce(read_usage.has_estimates, 0) as has_estimates,
     coalesce(read_usage.has_substitutes, 0) as has_substitutes,
     read_usage.read_version_at,

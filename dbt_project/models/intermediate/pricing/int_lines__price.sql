@@ -76,7 +76,7 @@ select
     version_hash,
     charge_type,
     time_band,
-    block_number,
+    cast(block_number as integer) as block_number,
     cast(quantity as {{ kwh_type() }}) as quantity,
     unit,
     unit_price_ex_gst_aud,
