@@ -268,9 +268,7 @@ class BillMaker:
             key = (plan_id, number, 0)
             self._energy_lines("FEED_IN", key, plan, feed_in, position, by_day, f"FEED_IN:{place}", days)
 
-    def _days_offered(
-        self, plan_id: str, number: int, offered: list[tuple[int, Json, date, date]], place: int
-    ) -> int:
+    def _days_offered(self, plan_id: str, number: int, offered: list[tuple[int, Json, date, date]], place: int) -> int:
         """Count the market days on which a plan version and its feed-in both hold."""
         first, last = next((first, last) for n, _, first, last in offered if n == place)
         return sum(
