@@ -32,6 +32,7 @@ from tests.properties.plain_pricer import (
     version_on,
 )
 
+RECURRENT_TERMS = ("ANNUAL", "BIANNUAL", "MONTHLY", "WEEKLY", "DAILY")
 PriceKey = tuple[str, int, int]
 """plan, version (its place among the plan's), number of tariff period, controlled load or feed-in."""
 
@@ -49,6 +50,7 @@ class BillMaker:
 
     def make(self) -> Bill:
         self._count_days()
+        self._refuse()
         self._supply()
         self._general()
         self._controlled_load()
@@ -90,6 +92,14 @@ class BillMaker:
         if (charge_id, start) in self.bill.lines:
             raise AssertionError(f"two lines {charge_id} {start}")
         self.bill.lines[charge_id, start] = Line(quantity, price, amount, gst)
+
+    def _refuse(self) -> None:
+        """Refuse what has no rule yet."""
+        for plan_id, number, season in self.day_count:
+            contract = self.plans[plan_id][number]["electricityContract"]
+            fees = [fee for fee in contract.get("fees") or [] if fee["term"] in RECURRENT_TERMS]
+            if fees or (season and contract["tariffPeriod"][season - 1].get("demandCharges")):
+                raise NotPriceableError("recurrent fee or demand charge")
 
     def _supply(self) -> None:
         for (plan_id, number, season), days in self.day_count.items():

@@ -39,7 +39,8 @@ def real_loads(folder: Path) -> dict[str, dict[str, dict[date, Sequence[Decimal]
             if home != "Datetime":
                 _put(raw, f"home {home}", "E1", row["Datetime"], value)
     for row in _rows(profiles / "ausgrid_solar_home_customer12_2011-12.csv.gz"):
-        net = (Decimal(row["GC_kw"]) - Decimal(row["GG_kw"])) / 2
+        # The extract carries the noise of binary fractions in the 17th place; a meter reads watt hours.
+        net = ((Decimal(row["GC_kw"]) - Decimal(row["GG_kw"])) / 2).quantize(Decimal("0.001"))
         _put(raw, "solar 12", "E1", row["datetime"], str(max(net, Decimal(0))))
         _put(raw, "solar 12", "B1", row["datetime"], str(max(-net, Decimal(0))))
     return {
@@ -100,7 +101,7 @@ def _case(key: str, plan: Json, loads: dict[str, dict[date, Sequence[Decimal]]],
         uses["B1"] = "GENERATION"
     if plan["electricityContract"].get("controlledLoad") and home_number % 2:
         uses["E2"] = "CONTROLLED_LOAD"
-        loads["E2"] = {day: [value / 4 for value in values] for day, values in loads["E1"].items()}
+        loads["E2"] = {day: [(value / 4).quantize(Decimal("0.0001")) for value in values] for day, values in loads["E1"].items()}
     contract = Contract(
         jurisdiction=_jurisdiction(str(plan.get("geography", ""))),
         first_day=days[0],
