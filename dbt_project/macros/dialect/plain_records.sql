@@ -4,8 +4,8 @@
 {% macro sqlserver__has_plain_way() %}{{ return(false) }}{% endmacro %}
 {% macro spark__has_plain_way() %}{{ return(false) }}{% endmacro %}
 
-{# The list of a plain record's values: six decimals and six digits before the point, so that the sum of the values of a
-   half hour still fits a 64-bit integer. #}
+{# The list of a plain record's values: six decimals and at most six digits before the point, so that the sum of the
+   values of a half hour still fits a 64-bit integer (five digits are given, value_form). #}
 {% macro plain_values(values_text) -%}
     try_cast(string_split({{ values_text }}, ',') as decimal(12, 6)[])
 {%- endmacro %}

@@ -32,9 +32,9 @@ files as (
         files.billing_day,
         count(*) as received,
         sum(case when files.status = 'QUARANTINED' then 1 else 0 end) as quarantined,
-        sum(files.record_count) as records_received,
-        sum(files.accepted_record_count) as records_accepted,
-        sum(files.rejected_record_count) as records_rejected
+        cast(sum(files.record_count) as integer) as records_received,
+        cast(sum(files.accepted_record_count) as integer) as records_accepted,
+        cast(sum(files.rejected_record_count) as integer) as records_rejected
     from {{ ref('stg_meter_data__files') }} as files
     inner join {{ ref('int_billing_days__touched') }} as days
         on files.billing_day = days.billing_day

@@ -40,7 +40,7 @@ claims as (
         calendar.local_start_minute,
         by_date.version_hash,
         by_date.tariff_period_number,
-        coalesce(sum(slots.rate_count), 0) as claim_count
+        cast(coalesce(sum(slots.rate_count), 0) as integer) as claim_count
     from suspects
     inner join {{ ref('int_plan_clocks__choose') }} as clocks
         on

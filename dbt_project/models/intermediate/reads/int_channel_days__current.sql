@@ -25,7 +25,7 @@ with odd_records as (
 ),
 
 odd_values as (
-    {{ split_record('odd_records', record_key + ['interval_length_minutes', 'quality_flag']) }}
+    {{ split_record('odd_records', record_key + ['interval_length_minutes', 'quality_flag', 'kwh_factor']) }}
 ),
 
 odd_intervals as (
@@ -38,8 +38,8 @@ odd_intervals as (
         coalesce(events.quality_flag, odd_values.quality_flag) as quality_flag,
         case
             when coalesce(events.quality_flag, odd_values.quality_flag) = 'N' then null
-            else {{ safe_decimal('odd_values.value_text', 23, 14) }}
-        end as delivered_value
+            else cast({{ safe_decimal('odd_values.value_text', 23, 14) }} * odd_values.kwh_factor as {{ kwh_type() }})
+        end as interval_kwh
     from odd_values
     left join {{ ref('int_interval_events__clip') }} as events
         on
@@ -57,13 +57,13 @@ odd_half_hours as (
         file_name,
         line_number,
         half_hour,
-        cast(sum(delivered_value) as {{ kwh_type() }}) as delivered_value,
-        sum(case when delivered_value is null then 0 when quality_flag = 'A' then 1 else 0 end) as actual_count,
-        sum(case when delivered_value is null then 0 when quality_flag in ('S', 'F') then 1 else 0 end)
+        cast(sum(interval_kwh) as {{ kwh_type() }}) as half_hour_kwh,
+        sum(case when interval_kwh is null then 0 when quality_flag = 'A' then 1 else 0 end) as actual_count,
+        sum(case when interval_kwh is null then 0 when quality_flag in ('S', 'F') then 1 else 0 end)
             as substituted_count,
-        sum(case when delivered_value is null then 1 else 0 end) as missing_count,
+        sum(case when interval_kwh is null then 1 else 0 end) as missing_count,
         sum(case
-            when delivered_value is null then 0
+            when interval_kwh is null then 0
             when quality_flag in ('A', 'S', 'F', 'E') then 0
             else 1
         end) as unknown_quality_count
@@ -78,7 +78,7 @@ odd_days as (
         file_name,
         line_number,
         {%- for column in half_hour_columns() %}
-        coalesce(max(case when half_hour = {{ loop.index }} then delivered_value end), 0) as {{ column }},
+        coalesce(max(case when half_hour = {{ loop.index }} then half_hour_kwh end), 0) as {{ column }},
         {%- endfor %}
         cast(sum(actual_count) as integer) as actual_interval_count,
         cast(sum(substituted_count) as integer) as substituted_interval_count,
@@ -94,7 +94,7 @@ split_days as (
         odd_records.{{ column }},
         {%- endfor %}
         {%- for column in half_hour_columns() %}
-        cast(odd_days.{{ column }} * odd_records.kwh_factor as {{ kwh_type() }}) as {{ column }},
+        cast(odd_days.{{ column }} as {{ kwh_type() }}) as {{ column }},
         {%- endfor %}
         odd_days.actual_interval_count,
         odd_days.substituted_interval_count,

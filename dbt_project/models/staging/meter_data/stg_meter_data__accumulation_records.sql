@@ -42,7 +42,7 @@ select
     {{ safe_decimal('quantity', 23, 14) }} as quantity,
     trim(unit) as unit,
     {{ kwh_factor('unit') }} as kwh_factor,
-    cast({{ safe_decimal('quantity', 23, 14) }} * {{ kwh_factor('unit') }} as {{ kwh_type() }}) as energy_kwh,
+    try_cast({{ safe_decimal('quantity', 23, 14) }} * {{ kwh_factor('unit') }} as {{ kwh_type() }}) as energy_kwh,
     {{ compact_date('next_scheduled_read_date') }} as next_scheduled_read_date,
     {{ read_version_instant('update_text', 'file_created_text', 'billing_day') }} as read_version_at,
     {{ market_time_to_utc('msats_load_text') }} as msats_loaded_at,

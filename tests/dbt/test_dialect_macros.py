@@ -1,0 +1,257 @@
+"""Every dialect macro, run on DuckDB: what it gives, not how it is spelled.
+
+The macros are rendered by Jinja alone, with dbt's dispatch and return() stood in for, as starting dbt for each of some
+hundred values would take minutes. That dbt finds and renders them is proven by every model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, datetime
+from decimal import ROUND_HALF_UP, Decimal, localcontext
+from pathlib import Path
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from jinja2 import Environment
+from jinja2.runtime import Macro
+
+PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
+Render = Callable[[str], str]
+
+
+class _ReturnedValueError(Exception):
+    """What dbt's return() leaves a macro with."""
+
+    def __init__(self, value: object) -> None:
+        super().__init__()
+        self.value = value
+
+
+def _return(value: object) -> None:
+    raise _ReturnedValueError(value)
+
+
+class _Adapter:
+    """Dispatches to DuckDB's spelling, which is the default of every macro of ours."""
+
+    def __init__(self) -> None:
+        self.module: object = None
+
+    def dispatch(self, name: str) -> object:
+        """The default implementation."""
+        return getattr(self.module, f"default__{name}")
+
+
+@pytest.fixture(scope="module")
+def render() -> Iterator[Render]:
+    """Render SQL that calls the macros, all of which see each other as they do in dbt."""
+    adapter = _Adapter()
+    environment = Environment(extensions=["jinja2.ext.do"])  # noqa: S701 - SQL, not HTML
+    environment.globals.update({"adapter": adapter, "return": _return})
+    folders = [PROJECT / "macros" / name for name in ("dialect", "types", "reads")]
+    macros = "".join(path.read_text(encoding="utf-8") for folder in folders for path in sorted(folder.glob("*.sql")))
+    invoke = Macro._invoke
+
+    def invoke_with_return(self: Macro, arguments: list[object], autoescape: bool) -> object:
+        try:
+            return invoke(self, arguments, autoescape)
+        except _ReturnedValueError as returned:
+            return returned.value
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Macro, "_invoke", invoke_with_return)
+        adapter.module = environment.from_string(macros).module
+        yield lambda sql: environment.from_string(macros + sql).render().strip()
+
+
+def one(render: Render, expression: str) -> object:
+    """The value of an expression."""
+    row = duckdb.execute(f"select {render(expression)}").fetchone()
+    assert row is not None
+    return row[0]
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("{{ safe_decimal(\"'.02'\") }}", Decimal("0.02")),
+        ("{{ safe_decimal(\"' 1.5 '\") }}", Decimal("1.5")),
+        ("{{ safe_decimal(\"''\") }}", None),
+        ("{{ safe_decimal(\"'1.2.3'\") }}", None),
+        ("{{ safe_integer(\"'079'\") }}", 79),
+        ("{{ safe_integer(\"'x'\") }}", None),
+        ("{{ safe_date(\"'2026-03-05T10:00:00Z'\") }}", date(2026, 3, 5)),
+        ("{{ safe_date(\"'5 March'\") }}", None),
+        ("{{ compact_date(\"'20260305'\") }}", date(2026, 3, 5)),
+        ("{{ compact_date(\"'20260230'\") }}", None),
+        ("{{ compact_date(\"''\") }}", None),
+        ("{{ flag('1 < 2') }}", 1),
+        ("{{ flag('null > 1') }}", 0),
+        ("{{ text_flag(\"'True'\") }}", 1),
+        ("{{ text_flag('null') }}", 0),
+        ("{{ clean_text(\"'  '\") }}", None),
+        ("{{ text_length(\"'abc'\") }}", 3),
+        ("{{ concat_text([\"'a'\", 'null', \"'b'\"]) }}", "ab"),
+        ("{{ text_hash(\"'abc'\") }}", "ba7816bf8f01cfea414140de5dae2223"),
+        ("{{ add_days(date_literal('2026-02-27'), 2) }}", date(2026, 3, 1)),
+        ("{{ add_days(date_literal('2026-03-01'), -1) }}", date(2026, 2, 28)),
+        ("{{ days_between(date_literal('2026-02-05'), date_literal('2026-03-05')) }}", 28),
+        ("{{ month_start(date_literal('2026-03-05')) }}", date(2026, 3, 1)),
+        ("{{ integer_divide('7', '2') }}", 3),
+        ("{{ largest_of(['1', '3', '2']) }}", 3),
+    ],
+)
+def test_macro_gives_the_value(render: Render, expression: str, expected: object) -> None:
+    assert one(render, expression) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("20260305120000", datetime(2026, 3, 5, 2)),  # noqa: DTZ001 - the warehouse's instants are naive UTC
+        ("202603050000", datetime(2026, 3, 4, 14)),  # noqa: DTZ001
+        ("200406081300011", datetime(2004, 6, 8, 3, 0, 1)),  # noqa: DTZ001 - AEMO's example with 15 digits
+        ("20261399000000", None),
+        ("", None),
+    ],
+)
+def test_market_time_becomes_utc(render: Render, text: str, expected: datetime | None) -> None:
+    assert one(render, f"{{{{ market_time_to_utc(\"'{text}'\") }}}}") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2024-06-30T14:00:00Z", datetime(2024, 6, 30, 14)),  # noqa: DTZ001
+        ("2024-07-01T00:00:00+10:00", datetime(2024, 6, 30, 14)),  # noqa: DTZ001
+        ("2024-06-30T09:30:00.250-04:30", datetime(2024, 6, 30, 14)),  # noqa: DTZ001
+        ("2024-06-30 14:00:00", datetime(2024, 6, 30, 14)),  # noqa: DTZ001
+        ("2024-06-30", datetime(2024, 6, 30)),  # noqa: DTZ001
+        ("soon", None),
+    ],
+)
+def test_iso_instant_becomes_utc(render: Render, text: str, expected: datetime | None) -> None:
+    assert one(render, f"{{{{ iso_instant_to_utc(\"'{text}'\") }}}}") == expected
+
+
+def test_market_day_end_is_two_in_the_afternoon_utc(render: Render) -> None:
+    assert one(render, "{{ market_day_end_utc(date_literal('2026-03-05')) }}") == datetime(2026, 3, 5, 14)  # noqa: DTZ001
+
+
+def test_join_text_keeps_the_order_asked_for(render: Render) -> None:
+    sql = render("select {{ join_text('word', ', ', 'place') }} from (values ('b', 2), ('a', 1), ('c', 3)) t (word, place)")
+    assert duckdb.execute(sql).fetchall() == [("a, b, c",)]
+
+
+# The published examples of the checksum, and one that is wrong.
+@pytest.mark.parametrize(
+    ("nmi", "digit"),
+    [("2001985732", "8"), ("QAAAVZZZZZ", "3"), ("6305888444", "6"), ("NGGG000055", "4"), ("VKTS786150", "2")],
+)
+def test_nmi_checksum_is_that_of_the_published_examples(render: Render, nmi: str, digit: str) -> None:
+    assert str(one(render, f"{{{{ nmi_checksum(\"'{nmi}'\") }}}}")) == digit
+    assert one(render, f"{{{{ nmi_checksum_state(\"'{nmi}{digit}'\") }}}}") == "RIGHT"
+    assert one(render, f"{{{{ nmi_checksum_state(\"'{nmi}{(int(digit) + 1) % 10}'\") }}}}") == "WRONG"
+    assert one(render, f"{{{{ nmi_checksum_state(\"'{nmi}'\") }}}}") == "NONE"
+
+
+@pytest.mark.parametrize(
+    ("values", "form"),
+    [
+        ("1.5,.02,0,5.", "PLAIN"),
+        ("1.5,-0.35", "PLAIN"),
+        ("1.5,,2", "ODD"),
+        ("0.12345678901234,1", "ODD"),
+        ("123456.5,1", "ODD"),
+        ("1.2.3,1", "BAD"),
+        ("1e3,1", "BAD"),
+        ("-,1", "BAD"),
+        ("1234567890.5,1", "BAD"),
+    ],
+)
+def test_value_form_tells_how_values_are_written(render: Render, values: str, form: str) -> None:
+    assert one(render, f"{{{{ value_form(\"'{values}'\") }}}}") == form
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [("1.5,99999.9", False), ("1.5,100000", True), ("-0123456.5,1", True), ("0.1234567,000012345", False)],
+)
+def test_has_long_value_sees_six_digits_before_the_point(render: Render, values: str, expected: bool) -> None:
+    assert one(render, f"{{{{ has_long_value(\"'{values}'\", 6) }}}}") is expected
+
+
+def test_split_record_numbers_its_values_from_one(render: Render) -> None:
+    records = "(select 'a' as name, '1.5,,.02' as values_text)"
+    sql = render(f"select * from ({{{{ split_record(\"{records}\", ['name']) }}}}) as s order by ordinal")
+    assert duckdb.execute(sql).fetchall() == [("a", "1.5", 1), ("a", "", 2), ("a", ".02", 3)]
+
+
+def test_half_hours_of_gives_48_rows_and_none_for_a_conflict(render: Render) -> None:
+    hours = ", ".join(f"{number}.5 as hh_{number:02d}_kwh" for number in range(1, 49))
+    days = f"(select 'n' as nmi, 'E1' as nmi_suffix, date '2026-03-05' as market_date, {hours}, flagged as is_conflicting"
+    relation = f"{days} from (values (0), (1)) t (flagged))"
+    sql = render(f'{{{{ half_hours_of("{relation}") }}}}')
+    rows = duckdb.execute(f"select half_hour, energy_kwh from ({sql}) as h order by half_hour").fetchall()
+    assert rows == [(number, Decimal(f"{number}.5")) for number in range(1, 49)]
+
+
+@settings(max_examples=30, phases=[Phase.explicit, Phase.reuse, Phase.generate], deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from([5, 10, 15, 30]).flatmap(
+        lambda minutes: st.tuples(
+            st.just(minutes),
+            st.lists(
+                st.decimals(-999, 99999, places=6, allow_nan=False), min_size=1440 // minutes, max_size=1440 // minutes
+            ),
+        )
+    ),
+    st.sampled_from(["1", "0.001", "1000"]),
+)
+def test_plain_half_hours_are_the_exact_sums(
+    render: Render, record: tuple[int, Sequence[Decimal]], factor: str
+) -> None:
+    minutes, values = record
+    text = ",".join(f"{value:f}" for value in values)
+    columns = ", ".join(f"{{{{ plain_half_hour({number}) }}}} as h{number}" for number in range(1, 49))
+    sql = render(
+        f"select {columns} from (select {minutes} as interval_length_minutes, cast({factor} as decimal(7, 3)) as kwh_factor,"
+        f" {{{{ plain_values(\"'{text}'\") }}}} as delivered_values)"
+    )
+    size = 30 // minutes
+    expected = [sum(values[size * n : size * (n + 1)], Decimal(0)) * Decimal(factor) for n in range(48)]
+    assert list(duckdb.execute(sql).fetchone() or ()) == expected
+
+
+MONEY = st.decimals(-999999, 999999, places=6, allow_nan=False)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(MONEY, MONEY.filter(bool), st.integers(0, 14))
+def test_divide_rounds_half_away_from_zero_exactly(
+    render: Render, numerator: Decimal, denominator: Decimal, scale: int
+) -> None:
+    with localcontext() as context:
+        context.prec = 60
+        expected = (numerator / denominator).quantize(Decimal(1).scaleb(-scale), rounding=ROUND_HALF_UP)
+    sql = "{{ divide(\"cast('%s' as decimal(23, 14))\", \"cast('%s' as decimal(23, 14))\", %d) }}"
+    found = one(render, sql % (f"{numerator:f}", f"{denominator:f}", scale))
+    assert found == expected
+
+
+@pytest.mark.parametrize(("numerator", "expected"), [("1", "0.5"), ("-1", "-0.5"), ("0.25", "0.1"), ("-0.25", "-0.1")])
+def test_divide_rounds_a_tie_away_from_zero(render: Render, numerator: str, expected: str) -> None:
+    found = one(render, f"{{{{ divide(\"cast('{numerator}' as decimal(18, 6))\", '2', 1) }}}}")
+    assert found == Decimal(expected)
+
+
+def test_divide_by_zero_is_null(render: Render) -> None:
+    assert one(render, "{{ divide('cast(1 as decimal(18, 2))', '0', 2) }}") is None
+
+
+def test_divide_beyond_its_bound_raises_instead_of_being_wrong(render: Render) -> None:
+    with pytest.raises(duckdb.Error):
+        one(render, "{{ divide(\"cast('99999999999999999999999' as decimal(38, 0))\", '3', 14) }}")

@@ -1,0 +1,131 @@
+"""What every model of the dbt project must have, read from its manifest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+STAGES = {"rating", "billing", "settlement", "reporting"}
+PUBLIC_MARTS = {
+    "fct_daily_usage": "nmi nmi_suffix market_date interval_length_minutes usage_kwh filled_kwh interval_count "
+    "actual_interval_count substituted_interval_count estimated_interval_count missing_interval_count max_demand_kw "
+    "read_version_at",
+    "rejected_records": "billing_day file_name line_number record_indicator nmi reason_code reason",
+}
+
+
+@pytest.fixture(scope="module")
+def models(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    return [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
+
+
+@pytest.fixture(scope="module")
+def marts(models: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [model for model in models if model["schema"] == "marts"]
+
+
+def names(nodes: list[dict[str, Any]]) -> list[str]:
+    return sorted(node["name"] for node in nodes)
+
+
+def test_models_carry_exactly_one_stage(models: list[dict[str, Any]]) -> None:
+    assert names([model for model in models if len(STAGES & set(model["tags"])) != 1]) == []
+
+
+def test_marts_have_an_enforced_contract(marts: list[dict[str, Any]]) -> None:
+    assert names([model for model in marts if not model["config"]["contract"]["enforced"]]) == []
+
+
+def test_marts_say_their_grain_first(marts: list[dict[str, Any]]) -> None:
+    assert names([model for model in marts if not model["description"].startswith("Grain: ")]) == []
+
+
+def test_marts_describe_every_column(marts: list[dict[str, Any]]) -> None:
+    bare = [
+        f"{model['name']}.{name}"
+        for model in marts
+        for name, column in model["columns"].items()
+        if not column["description"]
+    ]
+    assert bare == []
+
+
+def test_marts_test_their_primary_key(manifest: dict[str, Any], marts: list[dict[str, Any]]) -> None:
+    unique = {
+        test["attached_node"]
+        for test in manifest["nodes"].values()
+        if test["resource_type"] == "test"
+        and (test.get("test_metadata") or {}).get("name") in {"unique", "unique_combination", "unique_in_scope"}
+    }
+    assert names([model for model in marts if model["unique_id"] not in unique]) == []
+
+
+def test_marts_hold_the_public_columns(marts: list[dict[str, Any]]) -> None:
+    columns = {model["name"]: set(model["columns"]) for model in marts}
+    missing = {name: sorted(set(public.split()) - columns[name]) for name, public in PUBLIC_MARTS.items()}
+    assert missing == dict.fromkeys(PUBLIC_MARTS, [])
+
+
+def test_only_staging_reads_sources(models: list[dict[str, Any]]) -> None:
+    direct = [model for model in models if model["schema"] != "staging" and model["sources"]]
+    assert names(direct) == []
+
+
+def test_staging_reads_nothing_else(models: list[dict[str, Any]]) -> None:
+    mixed = [
+        model
+        for model in models
+        if model["schema"] == "staging"
+        and any(not node.startswith(("source.", "model.billsync.stg_")) for node in model["depends_on"]["nodes"])
+    ]
+    assert names(mixed) == []
+
+
+def test_incremental_models_say_what_they_replace(models: list[dict[str, Any]]) -> None:
+    incremental = [model for model in models if model["config"]["materialized"] == "incremental"]
+    wrong = [
+        model
+        for model in incremental
+        if model["config"]["incremental_strategy"] != "replace"
+        or not model["config"].get("replace_on")
+        or model["config"].get("replace_scope") not in {node.rsplit(".")[-1] for node in model["depends_on"]["nodes"]}
+    ]
+    assert names(incremental) != []
+    assert names(wrong) == []
+
+
+def test_exact_numbers_are_never_floats(models: list[dict[str, Any]]) -> None:
+    floats = [
+        f"{model['name']}.{name}"
+        for model in models
+        for name, column in model["columns"].items()
+        if any(word in (column.get("data_type") or "").lower() for word in ("float", "double", "real"))
+    ]
+    assert floats == []
+
+
+def test_every_rule_model_is_in_the_queue(manifest: dict[str, Any], models: list[dict[str, Any]]) -> None:
+    rules = {
+        model["unique_id"]
+        for model in models
+        if model["name"].startswith("int_problems__")
+        and model["name"].removeprefix("int_problems__")
+        not in {"detected", "scope", "settlement", "settlement_scope"}
+    }
+    detected = manifest["nodes"]["model.billsync.int_problems__detected"]["depends_on"]["nodes"]
+    assert rules - set(detected) == set()
+
+
+def test_models_compile_for_sqlserver_without_a_server(
+    models: list[dict[str, Any]], compiled_for_sqlserver: dict[str, str]
+) -> None:
+    assert names([model for model in models if not compiled_for_sqlserver.get(model["name"], "").strip()]) == []
+
+
+def test_compiled_sql_has_no_list_functions_on_sqlserver(compiled_for_sqlserver: dict[str, str]) -> None:
+    duckdb_only = ("unnest(", "string_split(", "regexp_", "to_minutes(", "::", "||", "sha256(")
+    found = {
+        name: word for name, sql in compiled_for_sqlserver.items() for word in duckdb_only if word in sql.lower()
+    }
+    assert found == {}
