@@ -49,7 +49,7 @@ class _Adapter:
 def render() -> Iterator[Render]:
     """Render SQL that calls the macros, all of which see each other as they do in dbt."""
     adapter = _Adapter()
-    environment = Environment(extensions=["jinja2.ext.do"])  # noqa: S701 - SQL, not HTML
+    environment = Environment(extensions=["jinja2.ext.do"])
     environment.globals.update({"adapter": adapter, "return": _return})
     folders = [PROJECT / "macros" / name for name in ("dialect", "types", "reads")]
     macros = "".join(path.read_text(encoding="utf-8") for folder in folders for path in sorted(folder.glob("*.sql")))
@@ -142,7 +142,9 @@ def test_market_day_end_is_two_in_the_afternoon_utc(render: Render) -> None:
 
 
 def test_join_text_keeps_the_order_asked_for(render: Render) -> None:
-    sql = render("select {{ join_text('word', ', ', 'place') }} from (values ('b', 2), ('a', 1), ('c', 3)) t (word, place)")
+    sql = render(
+        "select {{ join_text('word', ', ', 'place') }} from (values ('b', 2), ('a', 1), ('c', 3)) t (word, place)"
+    )
     assert duckdb.execute(sql).fetchall() == [("a, b, c",)]
 
 
@@ -192,14 +194,21 @@ def test_split_record_numbers_its_values_from_one(render: Render) -> None:
 
 def test_half_hours_of_gives_48_rows_and_none_for_a_conflict(render: Render) -> None:
     hours = ", ".join(f"{number}.5 as hh_{number:02d}_kwh" for number in range(1, 49))
-    days = f"(select 'n' as nmi, 'E1' as nmi_suffix, date '2026-03-05' as market_date, {hours}, flagged as is_conflicting"
+    days = (
+        f"(select 'n' as nmi, 'E1' as nmi_suffix, date '2026-03-05' as market_date, {hours}, flagged as is_conflicting"
+    )
     relation = f"{days} from (values (0), (1)) t (flagged))"
     sql = render(f'{{{{ half_hours_of("{relation}") }}}}')
     rows = duckdb.execute(f"select half_hour, energy_kwh from ({sql}) as h order by half_hour").fetchall()
     assert rows == [(number, Decimal(f"{number}.5")) for number in range(1, 49)]
 
 
-@settings(max_examples=30, phases=[Phase.explicit, Phase.reuse, Phase.generate], deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=30,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(
     st.sampled_from([5, 10, 15, 30]).flatmap(
         lambda minutes: st.tuples(
@@ -218,8 +227,8 @@ def test_plain_half_hours_are_the_exact_sums(
     text = ",".join(f"{value:f}" for value in values)
     columns = ", ".join(f"{{{{ plain_half_hour({number}) }}}} as h{number}" for number in range(1, 49))
     sql = render(
-        f"select {columns} from (select {minutes} as interval_length_minutes, cast({factor} as decimal(7, 3)) as kwh_factor,"
-        f" {{{{ plain_values(\"'{text}'\") }}}} as delivered_values)"
+        f"select {columns} from (select {minutes} as interval_length_minutes,"
+        f" cast({factor} as decimal(7, 3)) as kwh_factor, {{{{ plain_values(\"'{text}'\") }}}} as delivered_values)"
     )
     size = 30 // minutes
     expected = [sum(values[size * n : size * (n + 1)], Decimal(0)) * Decimal(factor) for n in range(48)]

@@ -64,7 +64,7 @@ def test_marts_test_their_primary_key(manifest: dict[str, Any], marts: list[dict
 def test_marts_hold_the_public_columns(marts: list[dict[str, Any]]) -> None:
     columns = {model["name"]: set(model["columns"]) for model in marts}
     missing = {name: sorted(set(public.split()) - columns[name]) for name, public in PUBLIC_MARTS.items()}
-    assert missing == dict.fromkeys(PUBLIC_MARTS, [])
+    assert missing == {name: [] for name in PUBLIC_MARTS}
 
 
 def test_only_staging_reads_sources(models: list[dict[str, Any]]) -> None:
@@ -110,8 +110,7 @@ def test_every_rule_model_is_in_the_queue(manifest: dict[str, Any], models: list
         model["unique_id"]
         for model in models
         if model["name"].startswith("int_problems__")
-        and model["name"].removeprefix("int_problems__")
-        not in {"detected", "scope", "settlement", "settlement_scope"}
+        and model["name"].removeprefix("int_problems__") not in {"detected", "scope", "settlement", "settlement_scope"}
     }
     detected = manifest["nodes"]["model.billsync.int_problems__detected"]["depends_on"]["nodes"]
     assert rules - set(detected) == set()
@@ -125,7 +124,5 @@ def test_models_compile_for_sqlserver_without_a_server(
 
 def test_compiled_sql_has_no_list_functions_on_sqlserver(compiled_for_sqlserver: dict[str, str]) -> None:
     duckdb_only = ("unnest(", "string_split(", "regexp_", "to_minutes(", "::", "||", "sha256(")
-    found = {
-        name: word for name, sql in compiled_for_sqlserver.items() for word in duckdb_only if word in sql.lower()
-    }
+    found = {name: word for name, sql in compiled_for_sqlserver.items() for word in duckdb_only if word in sql.lower()}
     assert found == {}

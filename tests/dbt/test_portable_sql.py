@@ -33,7 +33,10 @@ RULES = {
     "a with inside another query": r"\(\s*with\b",
     "a list or a struct": r"\blist_|\bunnest\s*\(|\bstruct_",
 }
-ONLY_BEYOND_STAGING = {"select *": r"\bselect\s+(?:distinct\s+)?(?:\w+\.)?\*", "all columns of a relation": r"\b\w+\.\*"}
+ONLY_BEYOND_STAGING = {
+    "select *": r"\bselect\s+(?:distinct\s+)?(?:\w+\.)?\*",
+    "all columns of a relation": r"\b\w+\.\*",
+}
 
 
 def own_sql(text: str) -> str:
