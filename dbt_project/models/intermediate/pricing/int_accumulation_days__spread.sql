@@ -22,6 +22,11 @@ spans as (
         spans.is_estimated,
         spans.is_substituted,
         spans.read_version_at,
+        spans.source,
+        spans.delivery_billing_day,
+        spans.file_name,
+        spans.line_number,
+        spans.content_hash,
         {{ days_between('spans.first_date', 'spans.last_date') }} + 1 as day_count
     from {{ ref('int_accumulation_reads__span') }} as spans
     where spans.first_date <= spans.last_date
@@ -41,6 +46,11 @@ shares as (
         is_estimated,
         is_substituted,
         read_version_at,
+        source,
+        delivery_billing_day,
+        file_name,
+        line_number,
+        content_hash,
         day_count,
         cast({{ divide('energy_kwh', 'day_count', 14) }} as {{ kwh_type() }}) as rounded_share
     from spans
@@ -60,6 +70,11 @@ whole_shares as (
         is_estimated,
         is_substituted,
         read_version_at,
+        source,
+        delivery_billing_day,
+        file_name,
+        line_number,
+        content_hash,
         day_count,
         -- Rounded down, so that the last day is never left with less than nothing.
         rounded_share - case
@@ -83,6 +98,13 @@ spread as (
         spans.is_estimated,
         spans.is_substituted,
         spans.read_version_at,
+        spans.first_date,
+        spans.last_date,
+        spans.source,
+        spans.delivery_billing_day,
+        spans.file_name,
+        spans.line_number,
+        spans.content_hash,
         row_number() over (
             partition by spans.nmi, spans.nmi_suffix, spans.register_key, days.market_date
             order by spans.source_rank, spans.read_version_at desc, spans.last_date, spans.first_date desc
@@ -104,7 +126,14 @@ select
     cast(spread.energy_kwh as {{ kwh_type() }}) as energy_kwh,
     spread.is_estimated,
     spread.is_substituted,
-    spread.read_version_at
+    spread.read_version_at,
+    spread.first_date,
+    spread.last_date,
+    spread.source,
+    spread.delivery_billing_day,
+    spread.file_name,
+    spread.line_number,
+    spread.content_hash
 from spread
 left join {{ ref('int_channel_days__current') }} as channel_days
     on

@@ -98,7 +98,12 @@ select
     cast(advance * multiplier as {{ kwh_type() }}) as energy_kwh,
     is_estimated,
     0 as is_substituted,
-    cast(null as {{ instant_type() }}) as read_version_at
+    cast(null as {{ instant_type() }}) as read_version_at,
+    'RETAILER' as source,
+    cast(null as date) as delivery_billing_day,
+    cast(null as {{ text_type(400) }}) as file_name,
+    cast(null as integer) as line_number,
+    cast(null as {{ text_type(64) }}) as content_hash
 from advances
 union all
 select
@@ -118,7 +123,12 @@ select
     case when records.current_quality_flag = 'E' or records.previous_quality_flag = 'E' then 1 else 0 end as is_estimated,
     case when records.current_quality_flag in ('S', 'F') or records.previous_quality_flag in ('S', 'F') then 1 else 0 end
         as is_substituted,
-    records.read_version_at
+    records.read_version_at,
+    records.source,
+    records.billing_day as delivery_billing_day,
+    records.file_name,
+    records.line_number,
+    records.content_hash
 from {{ ref('int_accumulation_records__current') }} as records
 left join (
     select

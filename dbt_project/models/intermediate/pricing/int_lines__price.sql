@@ -22,7 +22,8 @@ with charges as (
         block_number,
         quantity,
         unit,
-        unit_price_ex_gst_aud
+        unit_price_ex_gst_aud,
+        '{{ charge }}' as rule_model
     from {{ ref(charge) }}
     {% if not loop.last -%}
     union all
@@ -47,6 +48,7 @@ priced as (
         charges.quantity,
         charges.unit,
         charges.unit_price_ex_gst_aud,
+        charges.rule_model,
         {{ line_amount('charges.quantity', 'charges.unit_price_ex_gst_aud') }}
         * case when charges.charge_type in ('FEED_IN', 'DISCOUNT') then -1 else 1 end as amount_ex_gst_aud,
         case when charges.charge_type = 'FEED_IN' and due.is_gst_registered = 0 then 0 else 1 end as has_gst
@@ -81,5 +83,6 @@ select
     unit,
     unit_price_ex_gst_aud,
     cast(amount_ex_gst_aud as {{ line_amount_type() }}) as amount_ex_gst_aud,
-    {{ gst_of('amount_ex_gst_aud * has_gst') }} as gst_aud
+    {{ gst_of('amount_ex_gst_aud * has_gst') }} as gst_aud,
+    cast(rule_model as {{ text_type(60) }}) as rule_model
 from priced

@@ -4,7 +4,7 @@
     incremental_strategy='replace',
     replace_scope='int_bill_periods__due',
     replace_on=['contract_id', 'period_start_date', 'period_end_date'],
-    on_schema_change='fail',
+    on_schema_change='append_new_columns',
 ) }}
 -- depends_on: {{ ref('int_bill_periods__due') }}
 select
@@ -24,5 +24,6 @@ select
     unit,
     unit_price_ex_gst_aud,
     amount_ex_gst_aud,
-    gst_aud
+    gst_aud,
+    rule_model
 from {{ ref('int_lines__price') }}
