@@ -34,6 +34,8 @@ FLAGS: Final = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
+# What a newcomer should see: how a compared bill came to be, and what it feeds.
+LINEAGE: Final = "assets/marts/fct_bill_reconciliation?view=lineage&lineageScope=neighbors&lineageDepth=2"
 START_SECONDS: Final = 120
 LARGEST_MESSAGE: Final = 64 * 2**20
 
@@ -162,7 +164,7 @@ def main() -> None:
         if asked.only != "report":
             with dagster_ui() as base:
                 drawn = "document.querySelectorAll('svg foreignObject').length > 3"
-                page.shoot(f"{base}/asset-groups", IMAGES / "lineage.png", (2000, 1200), ready=drawn, settle=12)
+                page.shoot(f"{base}/{LINEAGE}", IMAGES / "lineage.png", (1800, 1000), ready=drawn, settle=12)
 
 
 if __name__ == "__main__":
