@@ -20,7 +20,7 @@ import click
 
 from billsync.exceptions_cli import exceptions
 from billsync.progress import Progress
-from billsync.settings import Settings, load_settings
+from billsync.settings import ConfigurationError, Settings, load_settings
 from billsync.words import NOT_COMPLETE, plain_errors
 
 if TYPE_CHECKING:
@@ -127,6 +127,7 @@ def _run(first: date, last: date, environ: Mapping[str, str]) -> DayOutcome:
     from billsync.local_sandbox import ensure_sandbox  # noqa: PLC0415 - see module
 
     progress = Progress()
+    _require_home(load_settings(environ))
     ensure_sandbox(environ, progress)
     _require_sources(load_settings(environ))
     span = str(first) if first == last else f"{first} to {last}"
@@ -139,7 +140,29 @@ def _run(first: date, last: date, environ: Mapping[str, str]) -> DayOutcome:
 def _require_sources(settings: Settings) -> None:
     """Every day needs files and a retailer database; the other systems are asked for when they are used."""
     settings.require("BILLSYNC_LANDING")
-    settings.require("BILLSYNC_SOURCE_DB_URL")
+    _require_address(settings, "BILLSYNC_SOURCE_DB_URL")
+    _require_address(settings, "BILLSYNC_LEDGER_URL")
+
+
+def _require_home(settings: Settings) -> None:
+    """The state folder is made at first use; where it cannot be, nothing else can begin."""
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"BILLSYNC_HOME {settings.home} cannot be made ({error.strerror}): name a folder that can be written"
+        raise ConfigurationError(msg) from error
+
+
+def _require_address(settings: Settings, name: str) -> None:
+    """A database's address that nothing can be opened with is refused before the day begins, unseen: it is a secret."""
+    from sqlalchemy.engine import make_url  # noqa: PLC0415 - see module
+    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415 - see module
+
+    try:
+        make_url(settings.require(name))
+    except ArgumentError:
+        msg = f"{name} is no SQLAlchemy URL, such as sqlite:////path/to/file.db or mssql+pyodbc://user:password@host/database"
+        raise ConfigurationError(msg) from None
 
 
 def _refuse_days_outside(settings: Settings, first: date, last: date) -> None:

@@ -161,7 +161,7 @@ class _Follower:
             self._progress.end(step, "FAILED")
             self.failures.append(f"{step}: {failure_reason(event)}")
         elif event.event_type == dg.DagsterEventType.RUN_FAILURE and not self.failures:
-            self.failures.append(" ".join((event.message or "the run failed").split()))
+            self.failures.append(f"the run could not begin: {_root_cause(event.job_failure_data.error, event.message)}")
 
 
 def failure_reason(event: dg.DagsterEvent) -> str:
@@ -169,10 +169,14 @@ def failure_reason(event: dg.DagsterEvent) -> str:
     data = event.step_failure_data
     if data.user_failure_data and data.user_failure_data.description:
         return data.user_failure_data.description
-    error = data.error
+    return _root_cause(data.error, None)
+
+
+def _root_cause(error: Any, otherwise: str | None) -> str:
+    """The words of what was raised first."""
     while error and error.cause:
         error = error.cause
-    return " ".join(error.message.split()) if error else "no reason given"
+    return " ".join((error.message if error else otherwise or "no reason given").split())
 
 
 def log_to_file(folder: Path) -> None:

@@ -19,6 +19,7 @@ from billsync.settings import ConfigurationError
 
 NOT_COMPLETE: Final = 1
 WRONG_USAGE: Final = 2
+_LONGEST: Final = 1500
 
 
 @contextmanager
@@ -38,14 +39,45 @@ def plain_errors() -> Iterator[None]:
 
 def _told(error: Exception) -> str:
     """What a person reads of an error."""
-    from loaders.errors import LoaderError  # noqa: PLC0415 - help and usage errors come without it
+    what, why, remedy = _foreseen(error) or _unforeseen(error)
+    return f"what: {what}\nwhy:  {why}\nfix:  {remedy}"
 
-    if isinstance(error, LoaderError):
-        return f"what: {error.what}\nwhy:  {error.why}\nfix:  {error.remedy}"
-    logging.getLogger(__name__).error("not foreseen", exc_info=error)
+
+def _foreseen(error: Exception) -> tuple[str, str, str] | None:
+    """What, why and what to do of a failure that has a known cause; None for any other."""
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - help and usage errors come without it
+
+    from loaders.errors import LoaderError  # noqa: PLC0415 - see above
+    from orchestration.dbt_runner import DbtError  # noqa: PLC0415 - see above
+
+    match error:
+        case LoaderError():
+            return error.what, error.why, error.remedy
+        case DbtError():
+            return "Preparing the dbt project", _one_line(error), "Correct the model or the profile that it names."
+        case SQLAlchemyError():
+            said = _one_line(getattr(error, "orig", None) or error)
+            return "Using the operational database", said, "Check BILLSYNC_LEDGER_URL and that its server answers."
+        case OSError():
+            place = f" {error.filename}" if error.filename else ""
+            why = error.strerror or _one_line(error)
+            return f"Reading or writing{place}", why, "Check free disk space, rights and BILLSYNC_HOME."
+    return None
+
+
+def _unforeseen(error: Exception) -> tuple[str, str, str]:
     place = next((handler.baseFilename for handler in logging.getLogger().handlers if _is_file(handler)), None)
-    where = f"see {place}" if place else "".join(traceback.format_exception(error))
-    return f"what: {type(error).__name__}\nwhy:  {error}\nfix:  {where}"
+    if place:
+        # Without a handler of our own Python would show the traceback to the person.
+        logging.getLogger(__name__).error("not foreseen", exc_info=error)
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f"{frames[-1].filename}, line {frames[-1].lineno}" if frames else "an unknown place"
+    seen = f"see {place}" if place else "report it"
+    return type(error).__name__, _one_line(error), f"This was not foreseen; it happened in {where}. Please {seen}."
+
+
+def _one_line(error: object) -> str:
+    return " ".join(str(error).split())[:_LONGEST]
 
 
 def _is_file(handler: logging.Handler) -> TypeGuard[logging.FileHandler]:

@@ -142,3 +142,19 @@ def test_doctor_in_test_names_what_is_missing_and_shows_no_secret(tmp_path: Path
     assert result.exit_code == 1
     assert "BILLSYNC_LANDING is not set" in result.stdout
     assert "hunter2" not in result.output
+
+
+@pytest.mark.parametrize("name", ["BILLSYNC_LEDGER_URL", "BILLSYNC_SOURCE_DB_URL"])
+def test_run_with_an_address_that_is_no_url_exits_with_2_naming_it_and_hiding_it(tmp_path: Path, name: str) -> None:
+    named = {"BILLSYNC_LANDING": str(tmp_path), "BILLSYNC_SOURCE_DB_URL": "sqlite:///retailer.db"}
+    result = _invoke(tmp_path, "run", "--day", "2026-03-05", **(named | {name: "pa55word@nowhere"}))
+    assert result.exit_code == 2
+    assert name in result.output
+    assert "pa55word" not in result.output
+
+
+def test_run_with_a_state_folder_that_cannot_be_made_exits_with_2_naming_it(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    result = _invoke(tmp_path / "file" / "state", "run", "--day", "2026-03-05")
+    assert result.exit_code == 2
+    assert "BILLSYNC_HOME" in result.output

@@ -1,0 +1,41 @@
+"""What a person reads of an error: what, why and what to do, never a traceback."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+import sqlalchemy as sa
+
+from billsync.words import plain_errors
+from loaders.errors import PermanentError
+from orchestration.dbt_runner import DbtError
+
+
+def told(error: Exception, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    with pytest.raises(SystemExit) as ended, plain_errors():
+        raise error
+    assert ended.value.code == 1
+    return capsys.readouterr().err.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (PermanentError("Reading the plans", "no answer", "Ask the register."), "Ask the register."),
+        (DbtError("the dbt project does not parse: model x\n  depends on y"), "model x depends on y"),
+        (OSError(errno.ENOSPC, "No space left on device", "/var/billsync/ledger.db"), "No space left on device"),
+        (sa.exc.OperationalError("select 1", {}, RuntimeError("disk I/O error")), "disk I/O error"),
+        (KeyError("nmi"), "nmi"),
+    ],
+)
+def test_any_error_is_told_in_three_lines(error: Exception, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = told(error, capsys)
+    assert [line[:5] for line in lines] == ["what:", "why: ", "fix: "]
+    assert words in " ".join(lines)
+
+
+def test_an_error_nobody_foresaw_names_its_place(capsys: pytest.CaptureFixture[str]) -> None:
+    what, _why, fix = told(ZeroDivisionError("division by zero"), capsys)
+    assert what == "what: ZeroDivisionError"
+    assert "test_words.py" in fix
