@@ -63,6 +63,11 @@ class PlanDrawer:
         feed_ins = self.feed_ins(cents=self_cents)
         if feed_ins:
             contract["solarFeedInTariff"] = feed_ins
+        if self.random.random() < 0.2:
+            contract["fees"] = [self.fee() for _ in range(self.random.randrange(1, 3))]
+        if self.random.random() < 0.2:
+            for period in contract["tariffPeriod"]:
+                period["demandCharges"] = [self.demand() for _ in range(self.random.randrange(1, 3))]
         plan = {"planId": plan_id, "fuelType": "ELECTRICITY", "customerType": "RESIDENTIAL",
                 "displayName": plan_id, "brand": "drawn", "electricityContract": contract}  # fmt: skip
         if self.random.random() < 0.06:
@@ -230,6 +235,39 @@ class PlanDrawer:
             year = self.random.choice([2024, 2025, 2026])
             feed_in["endDate"] = f"{year}-12-31"
         return feed_in
+
+    def fee(self) -> dict[str, Any]:
+        words = self.random.choice(["Membership", "(inc. GST)", "excl. GST", "This is not subject to GST."])
+        return {
+            "type": self.random.choice(["MEMBERSHIP", "MEMBERSHIP", "OTHER", "CONNECTION"]),
+            "term": self.random.choice(["ANNUAL", "BIANNUAL", "MONTHLY", "WEEKLY", "DAILY", "FIXED"]),
+            "amount": f"{self.random.randrange(1, 30_000) / 100:.2f}",
+            "description": words,
+        }
+
+    def demand(self) -> dict[str, Any]:
+        """Draw a demand charge, mostly one that can be priced."""
+        measured, charged = self.random.choice(
+            [("DAY", "DAY"), ("MONTH", "DAY"), ("MONTH", "DAY"), ("MONTH", "MONTH"), ("TARIFF_PERIOD", "DAY"),
+             ("TARIFF_PERIOD", "MONTH"), ("TARIFF_PERIOD", "TARIFF_PERIOD"), ("MONTH", "TARIFF_PERIOD")]
+        )  # fmt: skip
+        start, end = self.random.sample(range(48), 2)
+        window = self.windows(DAYS, start, end, exclusive=self.random.random() < 0.5)[0]
+        charge: dict[str, Any] = {
+            "displayName": "Demand", "measurementPeriod": measured, "chargePeriod": charged,
+            "amount": f"{self.random.randrange(50, 4500) / (10_000 if charged == 'DAY' else 100):.4f}",
+            "startTime": window["startTime"], "endTime": window["endTime"],
+            "description": self.random.choice(["Highest half hour", "Highest half hour, pro-rated by days"]),
+        }  # fmt: skip
+        if self.random.random() < 0.8:
+            charge["days"] = self.random.choice(self.random.choice(DAY_GROUPS))
+        if self.random.random() < 0.3:
+            charge["minDemand"] = "2.5"
+        if self.random.random() < 0.3:
+            charge["maxDemand"] = "4.75"
+        if self.random.random() < 0.1:
+            charge["measureUnit"] = self.random.choice(["KW", "KVA"])
+        return charge
 
     def spoil(self, plan: dict[str, Any]) -> None:
         """Make the plan one that must be refused, or nearly so."""

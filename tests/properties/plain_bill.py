@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
+from tests.properties import plain_extras
 from tests.properties.plain_pricer import (
     CENT,
     LAST_DAY,
@@ -32,7 +33,6 @@ from tests.properties.plain_pricer import (
     version_on,
 )
 
-RECURRENT_TERMS = ("ANNUAL", "BIANNUAL", "MONTHLY", "WEEKLY", "DAILY")
 PriceKey = tuple[str, int, int]
 """plan, version (its place among the plan's), number of tariff period, controlled load or feed-in."""
 
@@ -50,11 +50,12 @@ class BillMaker:
 
     def make(self) -> Bill:
         self._count_days()
-        self._refuse()
         self._supply()
         self._general()
         self._controlled_load()
         self._feed_in()
+        plain_extras.demand_lines(self)
+        plain_extras.fee_lines(self)
         return self.bill
 
     def plan_on(self, market_day: date) -> str:
@@ -83,23 +84,15 @@ class BillMaker:
                 self.day_count[key] += 1
                 self.first_day.setdefault(key, day)
 
-    def _line(self, charge_id: str, start: date, quantity: Decimal, price: Decimal, kind: str = "CHARGE") -> None:
+    def line(self, charge_id: str, start: date, quantity: Decimal, price: Decimal, kind: str = "CHARGE") -> None:
         amount = rounded(quantity * price, CENT)
         if kind == "FEED_IN":
             amount = -amount
-        has_gst = kind != "FEED_IN" or self.contract.is_gst_registered
+        has_gst = kind != "FREE" and (kind != "FEED_IN" or self.contract.is_gst_registered)
         gst = amount * Decimal("0.1") if has_gst else Decimal(0)
         if (charge_id, start) in self.bill.lines:
             raise AssertionError(f"two lines {charge_id} {start}")
         self.bill.lines[charge_id, start] = Line(quantity, price, amount, gst)
-
-    def _refuse(self) -> None:
-        """Refuse what has no rule yet."""
-        for plan_id, number, season in self.day_count:
-            contract = self.plans[plan_id][number]["electricityContract"]
-            fees = [fee for fee in contract.get("fees") or [] if fee["term"] in RECURRENT_TERMS]
-            if fees or (season and contract["tariffPeriod"][season - 1].get("demandCharges")):
-                raise NotPriceableError("recurrent fee or demand charge")
 
     def _supply(self) -> None:
         for (plan_id, number, season), days in self.day_count.items():
@@ -111,16 +104,16 @@ class BillMaker:
             if supply is None or supply < 0:
                 raise NotPriceableError("supply charge")
             price = rounded(supply * factor_to_dollars(plan), PRICE)
-            self._line("SUPPLY", self.first_day[plan_id, number, season], Decimal(days), price)
+            self.line("SUPPLY", self.first_day[plan_id, number, season], Decimal(days), price)
 
-    def _half_hours(self, use: str):  # type: ignore[no-untyped-def]
+    def half_hours(self, use: str):  # type: ignore[no-untyped-def]
         for suffix, kind in self.contract.uses.items():
             if kind == use:
                 for day, values in self.contract.loads[suffix].items():
                     for half_hour, energy in enumerate(values):
                         yield day, half_hour, energy
 
-    def _moment(self, plan_id: str, day: date, half_hour: int, *, use_season: bool):  # type: ignore[no-untyped-def]
+    def moment(self, plan_id: str, day: date, half_hour: int, *, use_season: bool):  # type: ignore[no-untyped-def]
         """Return version number, plan, local day and minute; a season may have a clock of its own."""
         number, plan = self.version(plan_id, day)
         clocks = {clock_of(plan, period if use_season else None) for period in
@@ -135,9 +128,9 @@ class BillMaker:
         energy: dict[tuple[PriceKey, int], dict[date, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
         for day in self.contract.days:
             self._check_cover(day)
-        for day, half_hour, value in self._half_hours("GENERAL"):
+        for day, half_hour, value in self.half_hours("GENERAL"):
             plan_id = self.plan_on(day)
-            number, plan, local_day, minute = self._moment(plan_id, day, half_hour, use_season=True)
+            number, plan, local_day, minute = self.moment(plan_id, day, half_hour, use_season=True)
             season, period = season_of(plan, local_day)
             position = rate_at(period, local_day, minute, self.contract.jurisdiction)[0]
             key = (plan_id, number, season)
@@ -152,7 +145,7 @@ class BillMaker:
     def _check_cover(self, day: date) -> None:
         """Every half hour of a day must be claimed by exactly one rate, used or not."""
         for half_hour in range(48):
-            _, plan, local_day, minute = self._moment(self.plan_on(day), day, half_hour, use_season=True)
+            _, plan, local_day, minute = self.moment(self.plan_on(day), day, half_hour, use_season=True)
             _, period = season_of(plan, local_day)
             if len(rate_at(period, local_day, minute, self.contract.jurisdiction)) != 1:
                 raise NotPriceableError(f"{minute} on {local_day}")
@@ -174,7 +167,7 @@ class BillMaker:
                 raise NotPriceableError("price")
             if number == 1 or quantity != 0:
                 line_kind = "FEED_IN" if kind == "FEED_IN" else "CHARGE"
-                self._line(f"{prefix or kind}:{label}:{number}{mark}", self.first_day[key], quantity,
+                self.line(f"{prefix or kind}:{label}:{number}{mark}", self.first_day[key], quantity,
                            rounded(price * factor, PRICE), line_kind)  # fmt: skip
 
     def _mark(self, key: PriceKey) -> str:
@@ -199,11 +192,11 @@ class BillMaker:
             if len(supplies) > 1:
                 raise NotPriceableError("controlled load supply")
             if supplies and (price := rounded(supplies.pop() * factor_to_dollars(plan), PRICE)) > 0:  # type: ignore[operator]
-                self._line("SUPPLY:CONTROLLED_LOAD", self.first_day[plan_id, number, 0], Decimal(days), price)
+                self.line("SUPPLY:CONTROLLED_LOAD", self.first_day[plan_id, number, 0], Decimal(days), price)
         energy: dict[tuple[str, int, int], dict[date, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
-        for day, half_hour, value in self._half_hours("CONTROLLED_LOAD"):
+        for day, half_hour, value in self.half_hours("CONTROLLED_LOAD"):
             plan_id = self.plan_on(day)
-            number, plan, local_day, minute = self._moment(plan_id, day, half_hour, use_season=False)
+            number, plan, local_day, minute = self.moment(plan_id, day, half_hour, use_season=False)
             load = (plan["electricityContract"].get("controlledLoad") or [{}])[0]
             claims = rate_at(load, local_day, minute, self.contract.jurisdiction)
             if len(claims) != 1:
@@ -261,9 +254,9 @@ class BillMaker:
                 plan = self.plans[plan_id][number]
                 chosen[plan_id, number] = self._chosen(self._offered(plan_id, plan))
         energy: dict[tuple[str, int, int, int], dict[date, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
-        for day, half_hour, value in self._half_hours("GENERATION"):
+        for day, half_hour, value in self.half_hours("GENERATION"):
             plan_id = self.plan_on(day)
-            number, plan, local_day, minute = self._moment(plan_id, day, half_hour, use_season=False)
+            number, plan, local_day, minute = self.moment(plan_id, day, half_hour, use_season=False)
             self.first_day.setdefault((plan_id, number, 0), local_day)
             if (plan_id, number) not in chosen:
                 chosen[plan_id, number] = self._chosen(self._offered(plan_id, plan))

@@ -101,7 +101,9 @@ def _case(key: str, plan: Json, loads: dict[str, dict[date, Sequence[Decimal]]],
         uses["B1"] = "GENERATION"
     if plan["electricityContract"].get("controlledLoad") and home_number % 2:
         uses["E2"] = "CONTROLLED_LOAD"
-        loads["E2"] = {day: [(value / 4).quantize(Decimal("0.0001")) for value in values] for day, values in loads["E1"].items()}
+        loads["E2"] = {
+            day: [(value / 4).quantize(Decimal("0.0001")) for value in values] for day, values in loads["E1"].items()
+        }
     contract = Contract(
         jurisdiction=_jurisdiction(str(plan.get("geography", ""))),
         first_day=days[0],

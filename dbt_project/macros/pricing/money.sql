@@ -29,3 +29,13 @@
         {%- for places in range(1, 10) %} when {{ places }} then {{ 10 ** places }}{% endfor %}
     end
 {%- endmacro %}
+
+{# The price ex GST of an amount that may include it: INC is divided by 1.1, rounded half up to the price's 8 decimals. #}
+{% macro without_gst(amount, gst_basis) -%}
+    cast(
+        case
+            when {{ gst_basis }} = 'INC' then {{ divide(amount, 'cast(1.1 as decimal(2, 1))', 8, 8) }}
+            else {{ amount }}
+        end as {{ unit_price_type() }}
+    )
+{%- endmacro %}

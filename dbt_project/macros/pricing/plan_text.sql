@@ -84,3 +84,38 @@
 {% macro duration_unit(expression) -%}
     right(upper({{ clean_text(expression) }}), 1)
 {%- endmacro %}
+
+{# What words say about the GST of a fee, a fixed discount or a green power charge: EX (excludes it), FREE (carries none),
+   else INC when the words say so, else null: the family's own rule holds. #}
+{% macro gst_in_words(expression) -%}
+    {%- set words = "lower(coalesce(" ~ expression ~ ", ''))" -%}
+    case
+        {%- for text in ['not subject to gst', 'gst free', 'gst-free', 'no gst', 'gst does not apply', 'gst not applicable'] %}
+        when {{ words }} like '%{{ text }}%' then 'FREE'
+        {%- endfor %}
+        {%- for text in [
+            'ex gst', 'ex. gst', 'excl gst', 'excl. gst', 'exc gst', 'exc. gst', 'excluding gst', 'excludes gst',
+            'exclusive of gst', 'gst exclusive', 'gst excl', 'plus gst', '+ gst', '+gst',
+        ] %}
+        when {{ words }} like '%{{ text }}%' then 'EX'
+        {%- endfor %}
+        {%- for text in ['inc gst', 'inc. gst', 'incl gst', 'incl. gst', 'including gst', 'includes gst', 'inclusive of gst', 'gst incl', 'gst inc'] %}
+        when {{ words }} like '%{{ text }}%' then 'INC'
+        {%- endfor %}
+    end
+{%- endmacro %}
+
+{# Whether words name hours of the day or kinds of day (4 PM, 16:00, business days): the digits are masked, then searched. #}
+{% macro words_name_hours(expression) -%}
+    {%- set masked = namespace(text="lower(coalesce(" ~ expression ~ ", ''))") -%}
+    {%- for digit in range(10) %}{% set masked.text = "replace(" ~ masked.text ~ ", '" ~ digit ~ "', '#')" %}{% endfor -%}
+    case
+        {%- for text in [
+            '#am', '# am', '#pm', '# pm', '#a.m', '# a.m', '#p.m', '# p.m', '#:##', '#hrs', '# hrs', 'noon', 'midnight',
+            'business day', 'weekday', 'working day', 'weekend',
+        ] %}
+        when {{ masked.text }} like '%{{ text }}%' then 1
+        {%- endfor %}
+        else 0
+    end
+{%- endmacro %}

@@ -270,6 +270,51 @@ backward_problems as (
     group by days.contract_id, days.period_start_date, days.period_end_date
 ),
 
+demand_problems as (
+    select
+        versions.contract_id,
+        versions.period_start_date,
+        versions.period_end_date,
+        versions.plan_id,
+        8 as problem_rank,
+        'PLAN_NOT_PRICEABLE' as rule_code,
+        'demandCharges' as construct,
+        {{ concat_text(["'plan '", "versions.plan_id", "': a price changes inside the month or period of a demand charge'"]) }} as reason
+    from {{ ref('int_bill_versions__segment') }} as versions
+    inner join {{ ref('int_demand_charges__price') }} as demand
+        on versions.plan_id = demand.plan_id and versions.version_hash = demand.version_hash
+    inner join {{ ref('int_bill_versions__segment') }} as others
+        on
+            versions.contract_id = others.contract_id
+            and versions.period_start_date = others.period_start_date
+            and versions.period_end_date = others.period_end_date
+            and others.price_start_date > others.period_start_date
+    where
+        demand.charge_period = 'TARIFF_PERIOD'
+        or (demand.charge_period = 'MONTH' and (demand.measurement_period <> 'MONTH' or day(others.price_start_date) <> 1))
+    group by versions.contract_id, versions.period_start_date, versions.period_end_date, versions.plan_id
+    union all
+    select
+        versions.contract_id,
+        versions.period_start_date,
+        versions.period_end_date,
+        versions.plan_id,
+        8 as problem_rank,
+        'PLAN_NOT_PRICEABLE' as rule_code,
+        'demandCharges' as construct,
+        {{ concat_text(["'plan '", "versions.plan_id", "' charges demand, which a basic meter does not measure'"]) }} as reason
+    from {{ ref('int_bill_versions__segment') }} as versions
+    inner join {{ ref('int_demand_charges__price') }} as demand
+        on versions.plan_id = demand.plan_id and versions.version_hash = demand.version_hash
+    inner join {{ ref('int_accumulation_energy__by_rate') }} as basic
+        on
+            versions.contract_id = basic.contract_id
+            and versions.period_start_date = basic.period_start_date
+            and versions.period_end_date = basic.period_end_date
+            and basic.section = 'TARIFF_PERIOD'
+    group by versions.contract_id, versions.period_start_date, versions.period_end_date, versions.plan_id
+),
+
 step_energy as (
     select
         contract_id,
@@ -319,7 +364,7 @@ step_problems as (
 
 found as (
     {% for problems in ['contract_problems', 'unknown_plans', 'plan_problems', 'season_problems', 'window_problems',
-                        'controlled_load_problems', 'feed_in_problems', 'energy_problems', 'backward_problems',
+                        'controlled_load_problems', 'feed_in_problems', 'demand_problems', 'energy_problems', 'backward_problems',
                         'step_problems'] -%}
     select
         contract_id,

@@ -25,7 +25,9 @@ select
     block_number,
     quantity_kwh as quantity,
     'KWH' as unit,
-    unit_price_ex_gst_aud
+    unit_price_ex_gst_aud,
+    0 as is_credit,
+    'TAXED' as gst_treatment
 from {{ ref('int_energy_steps__split') }}
 where section = 'CONTROLLED_LOAD'
 union all
@@ -42,7 +44,9 @@ select
     1 as block_number,
     cast(chosen.day_count as {{ kwh_type() }}) as quantity,
     'DAY' as unit,
-    supply_prices.unit_price_ex_gst_aud
+    supply_prices.unit_price_ex_gst_aud,
+    0 as is_credit,
+    'TAXED' as gst_treatment
 from {{ ref('int_controlled_loads__choose') }} as chosen
 inner join supply_prices
     on

@@ -16,7 +16,9 @@ select
     steps.block_number,
     steps.quantity_kwh as quantity,
     'KWH' as unit,
-    steps.unit_price_ex_gst_aud
+    steps.unit_price_ex_gst_aud,
+    1 as is_credit,
+    'REGISTERED' as gst_treatment
 from {{ ref('int_energy_steps__split') }} as steps
 inner join {{ ref('int_feed_ins__choose') }} as chosen
     on

@@ -12,7 +12,9 @@ select
     1 as block_number,
     cast(segments.day_count as {{ kwh_type() }}) as quantity,
     'DAY' as unit,
-    {{ in_dollars('periods.supply_as_served', 'units.price_unit') }} as unit_price_ex_gst_aud
+    {{ in_dollars('periods.supply_as_served', 'units.price_unit') }} as unit_price_ex_gst_aud,
+    0 as is_credit,
+    'TAXED' as gst_treatment
 from {{ ref('int_bill_prices__segment') }} as segments
 inner join {{ ref('stg_plans__tariff_periods') }} as periods
     on

@@ -12,6 +12,8 @@ select
     block_number,
     quantity_kwh as quantity,
     'KWH' as unit,
-    unit_price_ex_gst_aud
+    unit_price_ex_gst_aud,
+    0 as is_credit,
+    'TAXED' as gst_treatment
 from {{ ref('int_energy_steps__split') }}
 where section = 'TARIFF_PERIOD'

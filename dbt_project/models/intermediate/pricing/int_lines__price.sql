@@ -6,6 +6,8 @@
     'int_charges__usage',
     'int_charges__controlled_load',
     'int_charges__feed_in',
+    'int_charges__demand',
+    'int_charges__fees',
 ] %}
 with charges as (
     {% for charge in charges -%}
@@ -23,7 +25,12 @@ with charges as (
         quantity,
         unit,
         unit_price_ex_gst_aud,
+<<<<<<< HEAD
         '{{ charge }}' as rule_model
+=======
+        is_credit,
+        gst_treatment
+>>>>>>> 21c0df6 (Price recurrent fees and demand charges; the plain pricer agrees)
     from {{ ref(charge) }}
     {% if not loop.last -%}
     union all
@@ -50,8 +57,12 @@ priced as (
         charges.unit_price_ex_gst_aud,
         charges.rule_model,
         {{ line_amount('charges.quantity', 'charges.unit_price_ex_gst_aud') }}
-        * case when charges.charge_type in ('FEED_IN', 'DISCOUNT') then -1 else 1 end as amount_ex_gst_aud,
-        case when charges.charge_type = 'FEED_IN' and due.is_gst_registered = 0 then 0 else 1 end as has_gst
+        * case when charges.is_credit = 1 then -1 else 1 end as amount_ex_gst_aud,
+        case
+            when charges.gst_treatment = 'TAXED' then 1
+            when charges.gst_treatment = 'REGISTERED' then due.is_gst_registered
+            else 0
+        end as has_gst
     from charges
     inner join {{ ref('int_bill_periods__due') }} as due
         on

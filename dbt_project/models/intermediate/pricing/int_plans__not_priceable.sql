@@ -291,13 +291,20 @@ window_problems as (
 
 unsupported as (
     select
-        plan_id,
-        version_hash,
-        'TARIFF_PERIOD' as section,
-        tariff_period_number as parent_number,
+        demand.plan_id,
+        demand.version_hash,
+        case when tariffs.rate_block is null then 'PLAN' else 'TARIFF_PERIOD' end as section,
+        demand.tariff_period_number as parent_number,
         'demandCharges' as construct,
-        {{ concat_text(["'the demand charge '", "coalesce(display_name, '')", "' has no rule yet'"]) }} as reason
-    from {{ ref('stg_plans__demand_charges') }}
+        {{ concat_text(["'the demand charge '", "demand.display_name", "': '", "demand.refusal"]) }} as reason
+    from {{ ref('int_demand_charges__price') }} as demand
+    inner join {{ ref('int_tariffs__list') }} as tariffs
+        on
+            demand.plan_id = tariffs.plan_id
+            and demand.version_hash = tariffs.version_hash
+            and tariffs.section = 'TARIFF_PERIOD'
+            and demand.tariff_period_number = tariffs.parent_number
+    where demand.refusal is not null
     union all
     select
         plan_id,
@@ -305,9 +312,10 @@ unsupported as (
         'PLAN' as section,
         cast(null as integer) as parent_number,
         'fees' as construct,
-        {{ concat_text(["'the recurrent fee '", "fee_type", "' per '", "term", "' has no rule yet'"]) }} as reason
-    from {{ ref('stg_plans__fees') }}
-    where term in ('ANNUAL', 'BIANNUAL', 'MONTHLY', 'WEEKLY', 'DAILY')
+        {{ concat_text(["'the recurrent fee '", "fee_type", "' per '", "term",
+                        "' is no plain amount that every customer pays'"]) }} as reason
+    from {{ ref('int_fees__recur') }}
+    where is_priceable = 0
     union all
     select
         plan_id,

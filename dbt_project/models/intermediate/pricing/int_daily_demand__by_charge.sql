@@ -1,0 +1,71 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace',
+    replace_scope='int_daily_demand__scope',
+    replace_on=['contract_id', 'market_date'],
+) }}
+{%- set carried = ['contract_id', 'market_date', 'jurisdiction', 'plan_id', 'basis_hash'] %}
+-- One row per contract, market day, day of the plan's clock and demand charge: the greatest half-hour demand in the charge's
+-- window. 5 and 15 minute values are half hours already, and the channels of general usage add up before the greatest
+-- is taken: kW = kWh x 60 / 30. A day outside every window has a row without a charge.
+with channel_days as (
+    select
+        scope.contract_id,
+        scope.market_date,
+        scope.basis_hash,
+        assigned.jurisdiction,
+        assigned.plan_id,
+        {%- for column in half_hour_columns() %}
+        channel_days.{{ column }},
+        {%- endfor %}
+        channel_days.is_conflicting
+    from {{ ref('int_daily_demand__scope') }} as scope
+    inner join {{ ref('int_channel_days__assign') }} as assigned
+        on
+            scope.contract_id = assigned.contract_id
+            and scope.market_date = assigned.market_date
+            and assigned.section = 'TARIFF_PERIOD'
+    inner join {{ ref('int_channel_days__current') }} as channel_days
+        on
+            assigned.nmi = channel_days.nmi
+            and assigned.nmi_suffix = channel_days.nmi_suffix
+            and assigned.market_date = channel_days.market_date
+),
+
+half_hours as (
+    {{ half_hours_of('channel_days', carried) }}
+),
+
+site_half_hours as (
+    select
+        contract_id,
+        market_date,
+        jurisdiction,
+        plan_id,
+        basis_hash,
+        half_hour,
+        cast(sum(energy_kwh) as {{ kwh_type() }}) as energy_kwh
+    from half_hours
+    group by contract_id, market_date, jurisdiction, plan_id, basis_hash, half_hour
+)
+
+select
+    half_hours.contract_id,
+    half_hours.market_date,
+    coalesce(slots.local_date, half_hours.market_date) as local_date,
+    half_hours.plan_id,
+    slots.version_hash,
+    slots.tariff_period_number,
+    slots.demand_number,
+    cast(max(half_hours.energy_kwh) * 2 as {{ kwh_type() }}) as demand_kw,
+    half_hours.basis_hash
+from site_half_hours as half_hours
+left join {{ ref('int_demand_slots__calendar') }} as slots
+    on
+        half_hours.plan_id = slots.plan_id
+        and half_hours.jurisdiction = slots.jurisdiction
+        and half_hours.market_date = slots.market_date
+        and half_hours.half_hour = slots.half_hour
+group by
+    half_hours.contract_id, half_hours.market_date, coalesce(slots.local_date, half_hours.market_date), half_hours.plan_id,
+    slots.version_hash, slots.tariff_period_number, slots.demand_number, half_hours.basis_hash
