@@ -25,12 +25,9 @@ with charges as (
         quantity,
         unit,
         unit_price_ex_gst_aud,
-<<<<<<< HEAD
-        '{{ charge }}' as rule_model
-=======
         is_credit,
-        gst_treatment
->>>>>>> 21c0df6 (Price recurrent fees and demand charges; the plain pricer agrees)
+        gst_treatment,
+        '{{ charge }}' as rule_model
     from {{ ref(charge) }}
     {% if not loop.last -%}
     union all
