@@ -119,6 +119,14 @@ unknown_fields as (
     from {{ ref('stg_plans__unknown_fields') }}
 ),
 
+banded_periods as (
+    select distinct
+        plan_id,
+        version_hash,
+        tariff_period_number
+    from {{ ref('stg_plans__supply_bands') }}
+),
+
 supply_problems as (
     select
         periods.plan_id,
@@ -133,13 +141,7 @@ supply_problems as (
             else 'the daily supply charge is negative'
         end as reason
     from tariff_periods as periods
-    left join (
-        select distinct
-            plan_id,
-            version_hash,
-            tariff_period_number
-        from {{ ref('stg_plans__supply_bands') }}
-    ) as bands
+    left join banded_periods as bands
         on
             periods.plan_id = bands.plan_id
             and periods.version_hash = bands.version_hash

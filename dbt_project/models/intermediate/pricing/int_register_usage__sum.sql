@@ -114,6 +114,16 @@ rate_bands as (
     from {{ ref('int_rate_steps__price') }}
 ),
 
+-- A band of the plan in which nothing was used is zero; a band that the plan does not have is not known.
+plan_bands as (
+    select distinct
+        plan_id,
+        version_hash,
+        section,
+        time_band
+    from rate_bands
+),
+
 band_sums as (
     select
         placed.contract_id,
@@ -121,7 +131,7 @@ band_sums as (
         placed.period_end_date,
         placed.device_id,
         placed.register_id,
-        cast(sum(energy.energy_kwh) as {{ kwh_type() }}) as usage_kwh
+        cast(sum(case when rate_bands.plan_id is null then 0 else energy.energy_kwh end) as {{ kwh_type() }}) as usage_kwh
     from placed
     inner join {{ ref('int_daily_energy__by_rate') }} as energy
         on
@@ -129,7 +139,13 @@ band_sums as (
             and placed.nmi = energy.nmi
             and placed.nmi_suffix = energy.nmi_suffix
             and energy.market_date between placed.first_date and placed.last_date
-    inner join rate_bands
+    inner join plan_bands
+        on
+            energy.plan_id = plan_bands.plan_id
+            and energy.version_hash = plan_bands.version_hash
+            and energy.section = plan_bands.section
+            and placed.time_band = plan_bands.time_band
+    left join rate_bands
         on
             energy.plan_id = rate_bands.plan_id
             and energy.version_hash = rate_bands.version_hash
