@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
@@ -35,6 +36,17 @@ from tests.properties.plain_pricer import (
 
 PriceKey = tuple[str, int, int]
 """plan, version (its place among the plan's), number of tariff period, controlled load or feed-in."""
+
+
+@dataclass(frozen=True)
+class Tariff:
+    """A part of a plan that prices energy, how its lines begin, and its days if they are not its version's."""
+
+    prefix: str
+    key: PriceKey
+    plan: Json
+    parent: Json
+    days: int | None = None
 
 
 class BillMaker:
@@ -140,7 +152,7 @@ class BillMaker:
         for ((plan_id, number, season), position), by_day in energy.items():
             plan = self.plans[plan_id][number]
             period = plan["electricityContract"]["tariffPeriod"][season - 1]
-            self._energy_lines("USAGE", (plan_id, number, season), plan, period, position, by_day)
+            self._energy_lines(Tariff("USAGE", (plan_id, number, season), plan, period), position, by_day)
 
     def _check_cover(self, day: date) -> None:
         """Every half hour of a day must be claimed by exactly one rate, used or not."""
@@ -150,54 +162,59 @@ class BillMaker:
             if len(rate_at(period, local_day, minute, self.contract.jurisdiction)) != 1:
                 raise NotPriceableError(f"{minute} on {local_day}")
 
-    def _energy_lines(
-        self, kind: str, key: PriceKey, plan: Json, parent: Json, position: int, by_day: Mapping[date, Decimal],
-        prefix: str | None = None, days: int | None = None,
-    ) -> None:  # fmt: skip
-        rate = rates_of(parent)[position]
-        factor = factor_to_dollars(plan)
-        parts = split_rate(rate, by_day, self.day_count[key] if days is None else days)
-        if kind != "FEED_IN" and sum(parts) != sum(by_day.values()):
+    def _energy_lines(self, tariff: Tariff, position: int, by_day: Mapping[date, Decimal]) -> None:
+        """Add a line per step of a rate, by its place in the tariff."""
+        rate = rates_of(tariff.parent)[position]
+        factor = factor_to_dollars(tariff.plan)
+        key, is_credit = tariff.key, tariff.prefix.startswith("FEED_IN")
+        parts = split_rate(rate, by_day, self.day_count[key] if tariff.days is None else tariff.days)
+        if not is_credit and sum(parts) != sum(by_day.values()):
             raise NotPriceableError("energy beyond the last step")
-        label = band_names(parent)[position][1]
+        label = band_names(tariff.parent)[position][1]
         mark = self._mark(key)
         for number, (step, quantity) in enumerate(zip(rate["rates"], parts, strict=True), 1):
             price = decimal(step.get("unitPrice"))
             if price is None or price < 0:
                 raise NotPriceableError("price")
             if number == 1 or quantity != 0:
-                line_kind = "FEED_IN" if kind == "FEED_IN" else "CHARGE"
-                self.line(f"{prefix or kind}:{label}:{number}{mark}", self.first_day[key], quantity,
-                           rounded(price * factor, PRICE), line_kind)  # fmt: skip
+                charge_id = f"{tariff.prefix}:{label}:{number}{mark}"
+                kind = "FEED_IN" if is_credit else "CHARGE"
+                self.line(charge_id, self.first_day[key], quantity, rounded(price * factor, PRICE), kind)
 
     def _mark(self, key: PriceKey) -> str:
         """Tell a price without a day of its own from one that begins on the same date."""
         starts = [start for other, start in self.first_day.items() if self.day_count.get(other) and other[2]]
         return ":EDGE" if not self.day_count.get(key) and self.first_day[key] in starts else ""
 
-    def _controlled_load(self) -> None:
-        if "CONTROLLED_LOAD" not in self.contract.uses.values():
-            return
-        chosen: dict[tuple[str, int], Json] = {}
+    def _one_load(self, plan: Json) -> Json:
+        loads = plan["electricityContract"].get("controlledLoad") or []
+        if len(loads) != 1:
+            raise NotPriceableError(f"{len(loads)} controlled loads")
+        return loads[0]
+
+    def _load_supply(self) -> None:
         for (plan_id, number, season), days in sorted(self.day_count.items()):
             if season != 0:
                 continue
             plan = self.plans[plan_id][number]
-            loads = plan["electricityContract"].get("controlledLoad") or []
-            if len(loads) != 1:
-                raise NotPriceableError(f"{len(loads)} controlled loads")
-            chosen[plan_id, number] = loads[0]
-            supplies = {supply_of(rate) for rate in rates_of(loads[0])} - {None}
-            supplies |= {supply_of(loads[0])} - {None}
+            load = self._one_load(plan)
+            supplies = {supply_of(part) for part in (load, *rates_of(load))} - {None}
             if len(supplies) > 1:
                 raise NotPriceableError("controlled load supply")
-            if supplies and (price := rounded(supplies.pop() * factor_to_dollars(plan), PRICE)) > 0:  # type: ignore[operator]
-                self.line("SUPPLY:CONTROLLED_LOAD", self.first_day[plan_id, number, 0], Decimal(days), price)
+            for supply in supplies:
+                price = rounded(supply * factor_to_dollars(plan), PRICE)  # type: ignore[operator]
+                if price > 0:
+                    self.line("SUPPLY:CONTROLLED_LOAD", self.first_day[plan_id, number, 0], Decimal(days), price)
+
+    def _controlled_load(self) -> None:
+        if "CONTROLLED_LOAD" not in self.contract.uses.values():
+            return
+        self._load_supply()
         energy: dict[tuple[str, int, int], dict[date, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
         for day, half_hour, value in self.half_hours("CONTROLLED_LOAD"):
             plan_id = self.plan_on(day)
             number, plan, local_day, minute = self.moment(plan_id, day, half_hour, use_season=False)
-            load = (plan["electricityContract"].get("controlledLoad") or [{}])[0]
+            load = self._one_load(plan)
             claims = rate_at(load, local_day, minute, self.contract.jurisdiction)
             if len(claims) != 1:
                 if value != 0:
@@ -208,7 +225,7 @@ class BillMaker:
         for (plan_id, number, position), by_day in energy.items():
             plan = self.plans[plan_id][number]
             load = plan["electricityContract"]["controlledLoad"][0]
-            self._energy_lines("CONTROLLED_LOAD", (plan_id, number, 0), plan, load, position, by_day)
+            self._energy_lines(Tariff("CONTROLLED_LOAD", (plan_id, number, 0), plan, load), position, by_day)
 
     def _offered(self, plan_id: str, plan: Json) -> list[tuple[int, Json, date, date]]:
         """Return the feed-ins that are on offer in the bill, with their days."""
@@ -268,8 +285,8 @@ class BillMaker:
             plan = self.plans[plan_id][number]
             feed_in = plan["electricityContract"]["solarFeedInTariff"][place - 1]
             days = self._days_offered(plan_id, number, chosen[plan_id, number], place)
-            key = (plan_id, number, 0)
-            self._energy_lines("FEED_IN", key, plan, feed_in, position, by_day, f"FEED_IN:{place}", days)
+            tariff = Tariff(f"FEED_IN:{place}", (plan_id, number, 0), plan, feed_in, days)
+            self._energy_lines(tariff, position, by_day)
 
     def _days_offered(self, plan_id: str, number: int, offered: list[tuple[int, Json, date, date]], place: int) -> int:
         """Count the market days on which a plan version and its feed-in both hold."""

@@ -60,7 +60,7 @@ def _rows(path: Path) -> Iterator[dict[str, str]]:
 def _put(raw: dict[str, dict[str, Days]], home: str, suffix: str, moment: str, value: str) -> None:
     if not value:
         return
-    start = datetime.fromisoformat(moment)  # noqa: DTZ007 - the files carry no zone; they are taken as market time
+    start = datetime.fromisoformat(moment)
     days = raw.setdefault(home, {}).setdefault(suffix, {})
     days.setdefault(start.date(), [None] * 48)[start.hour * 2 + start.minute // 30] = Decimal(value)
 
