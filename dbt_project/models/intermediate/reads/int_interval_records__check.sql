@@ -1,6 +1,6 @@
 -- One row per interval record of the deliveries this run works, without its values but with how they are written.
 -- refusal_code names what the reader's gate let through and SQL cannot use.
-with records as (
+with formed as (
     select
         records.billing_day,
         records.source,
@@ -22,6 +22,7 @@ with records as (
         records.quality_flag,
         records.reason_code,
         records.read_version_at,
+        records.values_text,
         {{ value_form('records.values_text') }} as value_form,
         {{ flag("records.values_text like '%-%'") }} as has_negative_value
     from {{ ref('stg_meter_data__interval_records') }} as records
@@ -33,34 +34,54 @@ with records as (
 ),
 
 -- A day of 100 GWh is no meter's, and would not fit the types of energy further on. Few records have values long enough
--- to be looked at: only these are taken apart here.
+-- to be looked at: only these keep their text, to be taken apart here.
+records as (
+    select
+        billing_day,
+        source,
+        file_name,
+        line_number,
+        delivered_nmi,
+        nmi,
+        has_wrong_checksum,
+        nmi_suffix,
+        nmi_configuration,
+        serial_number,
+        unit,
+        kwh_factor,
+        interval_length_minutes,
+        market_date,
+        value_count,
+        content_hash,
+        quality_method,
+        quality_flag,
+        reason_code,
+        read_version_at,
+        value_form,
+        has_negative_value,
+        case
+            when value_form = 'BAD' or (value_form = 'PLAIN' and kwh_factor <= 1) then null
+            when kwh_factor = 1 and {{ has_long_value('values_text', 6) }} then values_text
+            when kwh_factor < 1 and {{ has_long_value('values_text', 9) }} then values_text
+            when kwh_factor > 1 and {{ has_long_value('values_text', 3) }} then values_text
+        end as long_values_text
+    from formed
+),
+
 suspects as (
     select
-        checked.billing_day,
-        checked.source,
-        checked.file_name,
-        checked.line_number,
-        checked.kwh_factor,
-        delivered.values_text
-    from records as checked
-    inner join {{ ref('stg_meter_data__interval_records') }} as delivered
-        on
-            checked.billing_day = delivered.billing_day
-            and checked.source = delivered.source
-            and checked.file_name = delivered.file_name
-            and checked.line_number = delivered.line_number
-    where
-        checked.value_form <> 'BAD'
-        and (checked.value_form <> 'PLAIN' or checked.kwh_factor = 1000)
-        and (
-            (checked.kwh_factor = 1 and {{ has_long_value('delivered.values_text', 6) }})
-            or (checked.kwh_factor < 1 and {{ has_long_value('delivered.values_text', 9) }})
-            or (checked.kwh_factor > 1 and {{ has_long_value('delivered.values_text', 3) }})
-        )
+        billing_day,
+        source,
+        file_name,
+        line_number,
+        kwh_factor,
+        long_values_text
+    from records
+    where long_values_text is not null
 ),
 
 suspect_values as (
-    {{ split_record('suspects', ['billing_day', 'source', 'file_name', 'line_number', 'kwh_factor']) }}
+    {{ split_record('suspects', ['billing_day', 'source', 'file_name', 'line_number', 'kwh_factor'], 'long_values_text') }}
 ),
 
 out_of_range as (

@@ -29,3 +29,5 @@ inner join {{ ref('int_nmis__judge') }} as judged
     on
         channel_days.nmi = judged.nmi
         and channel_days.market_date between judged.first_date and judged.last_date
+-- Said once more for the whole table, which keeps years: it lets the scan skip them.
+where channel_days.market_date >= (select min(first_date) from {{ ref('int_nmis__judge') }})

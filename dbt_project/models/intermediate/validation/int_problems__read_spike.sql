@@ -25,7 +25,12 @@ with history as (
             usage.nmi = judged.nmi
             and usage.market_date <= judged.last_date
             and usage.market_date >= {{ add_days('judged.first_date', -28) }}
-    where usage.is_conflicting = 0
+    where
+        usage.is_conflicting = 0
+        and usage.market_date >= (
+            select {{ add_days('min(first_date)', -28) }}
+            from {{ ref('int_nmis__judge') }}
+        )
 ),
 
 judged_days as (
