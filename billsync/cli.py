@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from billsync.exceptions_cli import exceptions
+from billsync.explain_cli import explain
 from billsync.progress import Progress
 from billsync.settings import ConfigurationError, Settings, load_settings
 from billsync.words import NOT_COMPLETE, plain_errors
@@ -284,3 +285,4 @@ def doctor(as_json: bool) -> None:  # noqa: FBT001 - see run
 
 
 main.add_command(exceptions)
+main.add_command(explain)

@@ -110,6 +110,38 @@ def test_seasonal_time_of_use_real_plan_is_billed_to_the_cent(billed_day: tuple[
     ]
 
 
+def test_explanation_of_a_seasonal_bill_leads_to_the_delivered_days(billed_day: tuple[Path, list[Home]]) -> None:
+    """17 days of May and 14 of June, all from one file; every kWh of the home's shape is behind the usage lines."""
+    warehouse, homes = billed_day
+    environment = {"BILLSYNC_ENV": "test", "BILLSYNC_HOME": str(warehouse.parent)}
+    period = f"{PERIOD[0]}..{PERIOD[1]}"
+    done = run_billsync(
+        warehouse.parent, environment, "explain", "--contract", homes[1].contract_id, "--period", period, "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    usage = [line for line in found["lines"] if line["charge_type"] == "USAGE"]
+    assert sum(Decimal(line["quantity"]) for line in usage) == homes[1].usage_kwh(*PERIOD)
+    assert {
+        (line["price_start_date"], channel["nmi_suffix"], channel["channel_days"])
+        for line in usage
+        for channel in line["reads"]
+    } == {("2013-05-15", "E1", 17), ("2013-06-01", "E1", 14)}
+    assert {version["file_name"] for channel in found["reads"] for version in channel["versions"]} == {"june.csv"}
+    assert found["totals"]["adds_up"] is True
+    assert [reading["load_status"] for reading in found["sap"]["readings"]] == ["PENDING"]
+
+
+def test_explanation_of_what_is_not_priced_names_the_construct(billed_day: tuple[Path, list[Home]]) -> None:
+    warehouse, homes = billed_day
+    environment = {"BILLSYNC_ENV": "test", "BILLSYNC_HOME": str(warehouse.parent)}
+    done = run_billsync(warehouse.parent, environment, "explain", "--contract", homes[2].contract_id, "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["status"], found["totals"], found["lines"]) == ("NOT_PRICEABLE", None, [])
+    assert "demandCharges" in {problem["construct"] for problem in found["not_priceable"]}
+
+
 def test_demand_charge_in_words_only_is_not_priced(billed_day: tuple[Path, list[Home]]) -> None:
     warehouse, homes = billed_day
     status, reason, total = fetch(

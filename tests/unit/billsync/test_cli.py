@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from billsync.cli import main
 from tests.conftest import REPOSITORY
 
-COMMANDS = ("backfill", "demo", "doctor", "exceptions", "report", "run", "sandbox", "status", "ui")
+COMMANDS = ("backfill", "demo", "doctor", "exceptions", "explain", "report", "run", "sandbox", "status", "ui")
 
 
 def _invoke(home: Path, *words: str, **environ: str) -> Result:

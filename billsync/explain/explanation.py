@@ -1,0 +1,219 @@
+"""One bill and everything behind it, put together from the warehouse's answers.
+
+What belongs here: which answer goes with which line, and how the lines make the totals. What stays out: SQL
+(``queries``), words (``rules``) and layout (``rendering``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import ROUND_HALF_UP, Context, Decimal
+from typing import Final
+
+from billsync.explain import queries
+from billsync.explain.queries import Row
+from billsync.explain.rules import EDGE, rule_sentence
+from loaders.warehouse import Warehouse
+
+SAP_ID_LENGTH: Final = 10
+_CENT: Final = Decimal("0.01")
+# A quantity (23 digits) times a price (14) needs 37; Python's own 28 would round it.
+_EXACT: Final = Context(prec=60)
+_SECTIONS: Final = {
+    "USAGE": "TARIFF_PERIOD",
+    "DEMAND": "TARIFF_PERIOD",
+    "CONTROLLED_LOAD": "CONTROLLED_LOAD",
+    "FEED_IN": "FEED_IN",
+}
+
+
+class NoSuchBillError(LookupError):
+    """There is no such bill; the message says what there is."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line with what made it.
+
+    Attributes:
+        row: the line and its plan version, as ``queries.LINES`` answers.
+        exact_amount_aud: quantity x price before rounding; a credit is negative.
+        sentence: the rule in words.
+        reads: the read versions behind its energy, as ``queries.PRICED_READS`` answers; none for a line without energy.
+    """
+
+    row: Row
+    exact_amount_aud: Decimal
+    sentence: str
+    reads: Sequence[Row]
+
+
+@dataclass(frozen=True)
+class Totals:
+    """How the lines make the totals.
+
+    Attributes:
+        lines_ex_gst_aud: sum of the lines, each already rounded to the cent.
+        exact_gst_aud: sum of the lines' exact GST.
+        adds_up: whether that, with the GST rounded half up to the cent, is what the bill says.
+    """
+
+    lines_ex_gst_aud: Decimal
+    exact_gst_aud: Decimal
+    adds_up: bool
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A bill explained; rows are as the query of the same name answers.
+
+    Attributes:
+        bill: the bill itself.
+        lines: its lines, none when it is not priceable.
+        totals: how the lines make the totals; None when it is not priceable.
+        reads: every read version that it used.
+        versions: its versions, this one included.
+        problems: why it cannot be priced.
+        exceptions: exceptions that touch it.
+        readings: its readings for SAP.
+        comparison: SAP's bill beside ours, when there is a comparison.
+    """
+
+    bill: Row
+    lines: Sequence[Line]
+    totals: Totals | None
+    reads: Sequence[Row]
+    versions: Sequence[Row]
+    problems: Sequence[Row]
+    exceptions: Sequence[Row]
+    readings: Sequence[Row]
+    comparison: Row | None
+
+
+def explain_bill(warehouse: Warehouse, contract_id: str, period: tuple[date, date] | None = None) -> Explanation:
+    """Explain one bill of a contract.
+
+    Args:
+        warehouse: where the marts are; only read.
+        contract_id: the contract; leading zeros may be left out.
+        period: first and last market day of the bill; the latest bill when None.
+
+    Raises:
+        NoSuchBillError: the contract or the period has no bill.
+        LoaderError: the warehouse cannot be read.
+    """
+    contract_id, first_day, last_day = _find(warehouse, contract_id, period)
+    key: dict[str, object] = {"contract_id": contract_id, "first_day": first_day, "last_day": last_day}
+    bill = queries.BILL.run(warehouse, key)[0]
+    key |= {"bill_version": bill["bill_version"], "nmi": bill["nmi"]}
+    is_priced = bill["status"] != "NOT_PRICEABLE"
+    reads = queries.READS.run(warehouse, key)
+    lines = _lines(queries.LINES.run(warehouse, key), reads, queries.PRICED_READS.run(warehouse, key))
+    comparisons = queries.COMPARISON.run(warehouse, key)
+    return Explanation(
+        bill=bill,
+        lines=lines,
+        totals=_totals(bill, lines) if is_priced else None,
+        reads=reads,
+        versions=queries.VERSIONS.run(warehouse, key),
+        problems=[] if is_priced else queries.PROBLEMS.run(warehouse, key),
+        exceptions=_touching(bill, queries.EXCEPTIONS.run(warehouse, key)),
+        readings=queries.READINGS.run(warehouse, key),
+        comparison=comparisons[0] if comparisons else None,
+    )
+
+
+def _find(warehouse: Warehouse, contract_id: str, period: tuple[date, date] | None) -> tuple[str, date, date]:
+    """The bill meant: contract as stored, first and last day."""
+    spellings = [contract_id]
+    if contract_id.isascii() and contract_id.isdigit():
+        spellings.append(contract_id.zfill(SAP_ID_LENGTH))
+    for spelling in spellings:
+        bills = queries.PERIODS.run(warehouse, {"contract_id": spelling})
+        known = [(row["period_start_date"], row["period_end_date"]) for row in bills]
+        if known and (period is None or period in known):
+            return (spelling, *(period or known[0]))
+        if known and period:
+            listed = ", ".join(f"{first}..{last}" for first, last in known)
+            raise NoSuchBillError(f"contract {spelling} has no bill {period[0]}..{period[1]}; it has {listed}")
+    raise NoSuchBillError(
+        f"contract {contract_id} has no bill; it is unknown, or the billing day on which it closes has not been run"
+    )
+
+
+def _lines(rows: Sequence[Row], reads: Sequence[Row], priced_reads: Sequence[Row]) -> list[Line]:
+    further_steps = {_rate_key(row) for row in rows if row["block_number"] > 1}
+    return [
+        Line(
+            row=row,
+            exact_amount_aud=_exact_amount(row),
+            sentence=rule_sentence(row, is_stepped=_rate_key(row) in further_steps),
+            reads=_reads_behind(row, rows, reads, priced_reads),
+        )
+        for row in rows
+    ]
+
+
+def _rate_key(row: Row) -> tuple[str, object]:
+    """What the steps of one rate share: the charge without its step, and the price."""
+    return str(row["charge_id"]).removesuffix(EDGE).rpartition(":")[0], row["price_start_date"]
+
+
+def _exact_amount(row: Row) -> Decimal:
+    amount = _EXACT.multiply(Decimal(row["quantity"]), Decimal(row["unit_price_ex_gst_aud"]))
+    return -amount if row["charge_type"] in ("FEED_IN", "DISCOUNT") else amount
+
+
+def _reads_behind(row: Row, rows: Sequence[Row], reads: Sequence[Row], priced_reads: Sequence[Row]) -> list[Row]:
+    """The reads of the days on which the line's price holds for its channels.
+
+    A basic meter's read covers many days and is spread over them, so it stands behind every price of its section.
+    """
+    section = _SECTIONS.get(str(row["charge_type"]))
+    version = _version(row)
+    spread = [read for read in reads if read["section"] == section and read["register_key"]]
+    own = [read for read in priced_reads if read["section"] == section and _version(read) == version]
+    starts = sorted(
+        {other["price_start_date"] for other in rows
+         if _version(other) == version and _SECTIONS.get(str(other["charge_type"])) == section}
+    )  # fmt: skip
+    seasons: dict[object, date] = {}
+    for read in own:
+        number, first = read["season_number"], read["first_local_date"]
+        seasons[number] = min(first, seasons.get(number, first))
+    return spread + [
+        read for read in own if _price_start(seasons[read["season_number"]], starts) == row["price_start_date"]
+    ]
+
+
+def _version(row: Row) -> tuple[object, object]:
+    return row["plan_id"], row["version_hash"]
+
+
+def _price_start(first_day: date, starts: Sequence[date]) -> date:
+    """The price a season's first day with energy belongs to: the last one begun, the first for hours before all."""
+    return max((start for start in starts if start <= first_day), default=starts[0])
+
+
+def _totals(bill: Row, lines: Sequence[Line]) -> Totals:
+    lines_sum = sum((line.row["amount_ex_gst_aud"] for line in lines), Decimal(0))
+    exact_gst = sum((line.row["gst_aud"] for line in lines), Decimal(0))
+    gst = exact_gst.quantize(_CENT, ROUND_HALF_UP)
+    said = (bill["total_ex_gst_aud"], bill["gst_aud"], bill["total_inc_gst_aud"])
+    return Totals(lines_sum, exact_gst, adds_up=said == (lines_sum, gst, lines_sum + gst))
+
+
+def _touching(bill: Row, found: Sequence[Row]) -> list[Row]:
+    """Leave out sources that cannot be read where they are not what holds the bill."""
+    held_by_source = bill["status"] == "HELD" and "could not be read" in str(bill["status_reason"])
+    return [row for row in found if held_by_source or row["rule_code"] != "SOURCE_UNAVAILABLE"]
+
+
+def reads_by_channel(reads: Sequence[Row]) -> Mapping[tuple[str, str, str], list[Row]]:
+    """Read versions by section, suffix and register."""
+    channels: dict[tuple[str, str, str], list[Row]] = {}
+    for read in reads:
+        channels.setdefault((read["section"], read["nmi_suffix"], read["register_key"]), []).append(read)
+    return channels
