@@ -20,6 +20,7 @@
     ref('int_problems__quality_invalid'),
     ref('int_problems__contract_overlap'),
     ref('int_problems__order_without_contract'),
+    ref('int_problems__order_dates_invalid'),
     ref('int_problems__order_without_data'),
     ref('int_problems__register_unknown'),
     ref('int_problems__reading_without_register'),

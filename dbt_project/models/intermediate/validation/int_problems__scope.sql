@@ -54,13 +54,19 @@ known_nmis as (
     where open_problems.rule_code = 'NMI_UNKNOWN'
 ),
 
+-- Rules on all orders and readings up to the run's last day: what a later day found is not looked at here.
 whole_rules as (
     select distinct
-        open_problems.rule_code,
-        cast(null as {{ text_type(20) }}) as nmi,
-        cast(null as {{ text_type(20) }}) as contract_id
-    from open_problems
-    where open_problems.rule_code in ('ORDER_WITHOUT_CONTRACT', 'READING_WITHOUT_REGISTER')
+        rule_code,
+        nmi,
+        contract_id,
+        first_market_date,
+        last_market_date
+    from {{ ref('stg_operations__exception_queue') }}
+    where
+        state = 'OPEN'
+        and rule_code in ('ORDER_WITHOUT_CONTRACT', 'ORDER_DATES_INVALID', 'READING_WITHOUT_REGISTER')
+        and last_market_date <= {{ date_literal(var('end_day')) }}
 ),
 
 file_rules as (
@@ -112,8 +118,8 @@ select
     rule_code,
     nmi,
     contract_id,
-    cast(null as date) as first_market_date,
-    cast(null as date) as last_market_date
+    first_market_date,
+    last_market_date
 from whole_rules
 union all
 select
