@@ -20,6 +20,7 @@ import dagster as dg
 from billsync.progress import Progress
 from billsync.settings import Settings, load_settings
 from orchestration.build import build_defs
+from orchestration.dbt_runner import dbt_target, project_fingerprint
 from orchestration.outcomes import failed_sources
 from orchestration.partitions import RANGE_END_TAG, RANGE_START_TAG
 from orchestration.systems import Systems, systems_resource_for
@@ -102,8 +103,7 @@ def run_days(
     """
     settings = load_settings(environ)
     log_to_file(settings.logs)
-    definitions = build_defs(settings, resource_overrides={"systems": systems_resource_for(environ)})
-    job = definitions.resolve_job_def(job_name)
+    job = _job(settings, environ, job_name)
     follower = _Follower(progress)
     run_id = str(uuid.uuid4())
     with open_instance(settings) as instance:
@@ -119,6 +119,18 @@ def run_days(
     if not result.success and not failures:
         failures.append(f"the run {run_id} failed before its first step; see {settings.logs}")
     return DayOutcome(first, last, run_id, tuple(failures), follower.seconds)
+
+
+_jobs: dict[tuple[object, ...], dg.JobDefinition] = {}
+
+
+def _job(settings: Settings, environ: Mapping[str, str], name: str) -> dg.JobDefinition:
+    """A job of the definitions, built once per process as long as configuration and dbt project stay as they are."""
+    key = (name, project_fingerprint(dbt_target(settings)), tuple(sorted(environ.items())))
+    if key not in _jobs:
+        definitions = build_defs(settings, resource_overrides={"systems": systems_resource_for(environ)})
+        _jobs[key] = definitions.resolve_job_def(name)
+    return _jobs[key]
 
 
 def _window(first: date, last: date) -> dict[str, Any]:

@@ -65,8 +65,9 @@ class DaySummary:
 
 def read_summary(warehouse: Warehouse, first: date, last: date) -> DaySummary:
     """Read the numbers; a table that does not exist yet is empty."""
-    return DaySummary(*(_rows(warehouse, sql, first, last) for sql in (STAGES, EXCEPTIONS, BILLS, READINGS,
-                                                                         RECONCILIATION)))  # fmt: skip
+    queries = (STAGES, EXCEPTIONS, BILLS, READINGS, RECONCILIATION)
+    with warehouse.reading():
+        return DaySummary(*(_rows(warehouse, sql, first, last) for sql in queries))
 
 
 def _rows(warehouse: Warehouse, sql: str, first: date, last: date) -> Sequence[Row]:

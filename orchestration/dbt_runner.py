@@ -16,7 +16,7 @@ import logging
 import os
 import queue
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -27,6 +27,7 @@ from billsync.settings import Settings
 
 PROJECT_DIR: Final = Path(__file__).resolve().parents[1] / "dbt_project"
 RESULT_EVENTS: Final = frozenset({"LogModelResult", "LogSeedResult", "LogSnapshotResult", "LogTestResult"})
+SELECTED: Final = "billsync_selected"
 # dbt has no cancel: after this the run is given up and the process goes on to say so.
 JOIN_SECONDS: Final = 60.0
 
@@ -90,12 +91,11 @@ def parse_args(target: DbtTarget) -> list[str]:
     return [*GLOBAL_ARGS, "parse", *common_args(target)]
 
 
-def build_args(target: DbtTarget, names: Sequence[str], first: date, last: date) -> list[str]:
-    """The command line that builds exactly the named models and runs exactly the named tests.
+def build_args(target: DbtTarget, first: date, last: date) -> list[str]:
+    """The command line that builds and tests exactly the nodes that carry the tag of a run.
 
     Args:
         target: where.
-        names: node names; nothing else is run, also no test that dbt would add by itself.
         first: first billing day of the run.
         last: last billing day of the run.
     """
@@ -107,7 +107,7 @@ def build_args(target: DbtTarget, names: Sequence[str], first: date, last: date)
         "--vars", json.dumps(days, sort_keys=True),
         "--exclude-resource-type", "unit_test",
         "--indirect-selection", "empty",
-        "--select", *names,
+        "--select", f"tag:{SELECTED}",
     ]  # fmt: skip
 
 
@@ -173,11 +173,16 @@ class DbtEvent:
         return {"info": self.info, "data": self.data}
 
 
-def run_dbt(target: DbtTarget, args: Sequence[str]) -> Iterator[DbtEvent]:
-    """Run one dbt command and yield its results as they arrive.
+def run_dbt(target: DbtTarget, args: Sequence[str], names: Collection[str]) -> Iterator[DbtEvent]:
+    """Run one dbt command over named nodes and yield its results as they arrive.
 
     The command runs in a thread of its own, so that a long model does not hold back the results of the others. When
     the caller stops early the thread is waited for, never abandoned with the database's lock.
+
+    Args:
+        target: where.
+        args: from ``build_args``.
+        names: models, seeds and tests; nothing else is run, also no test that dbt would add by itself.
 
     Raises:
         DbtError: after the last event, when dbt failed; the message names what failed.
@@ -185,7 +190,7 @@ def run_dbt(target: DbtTarget, args: Sequence[str]) -> Iterator[DbtEvent]:
     events: queue.Queue[DbtEvent | None] = queue.Queue()
     outcome: list[Any] = []
     thread = threading.Thread(
-        target=_invoke, args=(target, list(args), events, outcome), name="billsync-dbt", daemon=True
+        target=_invoke, args=(target, list(args), set(names), events, outcome), name="billsync-dbt", daemon=True
     )
     thread.start()
     try:
@@ -200,7 +205,9 @@ def run_dbt(target: DbtTarget, args: Sequence[str]) -> Iterator[DbtEvent]:
     _raise_on_failure(outcome[0])
 
 
-def _invoke(target: DbtTarget, args: list[str], events: queue.Queue[DbtEvent | None], outcome: list[Any]) -> None:
+def _invoke(
+    target: DbtTarget, args: list[str], names: set[str], events: queue.Queue[DbtEvent | None], outcome: list[Any]
+) -> None:
     from dbt.cli.main import dbtRunner  # noqa: PLC0415 - see _parse
     from google.protobuf.json_format import MessageToDict  # noqa: PLC0415
 
@@ -211,12 +218,29 @@ def _invoke(target: DbtTarget, args: list[str], events: queue.Queue[DbtEvent | N
 
     try:
         manifest = _parsed_manifest(target)
-        with _environment(target.environment):
+        with _environment(target.environment), _selected(manifest, names):
             outcome.append(dbtRunner(manifest=manifest, callbacks=[announce]).invoke(args))
     except BaseException as error:  # noqa: BLE001 - handed to the caller's thread, which raises it
         outcome.append(error)
     finally:
         events.put(None)
+
+
+@contextmanager
+def _selected(manifest: Any, names: set[str]) -> Iterator[None]:
+    """Give the named nodes the tag of the run.
+
+    Naming them on the command line works too, but dbt compares every name with every node, three times: for 165 names
+    of 300 nodes that was a third of the run's time.
+    """
+    chosen = [node for node in manifest.nodes.values() if node.name in names]
+    for node in chosen:
+        node.tags.append(SELECTED)
+    try:
+        yield
+    finally:
+        for node in chosen:
+            node.tags.remove(SELECTED)
 
 
 def _raise_on_failure(outcome: Any) -> None:

@@ -38,6 +38,7 @@ class Systems:
     """
 
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
+    _done: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
 
     @cached_property
     def settings(self) -> Settings:
@@ -64,6 +65,12 @@ class Systems:
     def dbt(self) -> DbtTarget:
         """The dbt target of the warehouse."""
         return dbt_target(self.settings)
+
+    def ensure_raw_schema(self) -> None:
+        """Create missing raw tables, once per run."""
+        if "raw schema" not in self._done:
+            self.warehouse.ensure_raw_schema()
+            self._done.add("raw schema")
 
     def staging_folder(self, name: str) -> Path:
         """An own folder for files on their way into the warehouse."""

@@ -114,10 +114,14 @@ def group_of(node: Mapping[str, Any]) -> str:
 
 
 class BillsyncTranslator(DagsterDbtTranslator):
-    """Schema and table as the key, domain as the group, and no dependency on what a later step writes."""
+    """Schema and table as the key, domain as the group, and no dependency on what a later step writes.
+
+    One translator serves one manifest: specs are asked for at every event of a run, and made once.
+    """
 
     def __init__(self) -> None:
         super().__init__(DagsterDbtTranslatorSettings(enable_asset_checks=True))
+        self._specs: dict[str, dg.AssetSpec] = {}
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
         """Schema and table."""
@@ -140,6 +144,11 @@ class BillsyncTranslator(DagsterDbtTranslator):
 
     def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None) -> dg.AssetSpec:
         """The spec with dependencies in the order of the day."""
+        if (found := self._specs.get(unique_id)) is None:
+            found = self._specs[unique_id] = self._ordered_spec(manifest, unique_id, project)
+        return found
+
+    def _ordered_spec(self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None) -> dg.AssetSpec:
         spec = super().get_asset_spec(manifest, unique_id, project)
         node = self.get_resource_props(manifest, unique_id)
         if node["resource_type"] == "source":

@@ -79,7 +79,7 @@ def _source_asset(source: Source, partitions_def: dg.PartitionsDefinition[str]) 
     def extract(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
         systems: Systems = context.resources.systems
         tally = _Tally()
-        systems.warehouse.ensure_raw_schema()
+        systems.ensure_raw_schema()
         for day in days_between(*run_window(context)):
             _extract_day(systems, source, day, tally)
         for failure in tally.failures:

@@ -41,14 +41,16 @@ def build_report_asset(
         systems: Systems = context.resources.systems
         steps = seconds_by_step(context.instance, context.run.run_id)
         paths = []
-        for day in days_between(*run_window(context)):
-            path = systems.settings.report_path(day)
-            build_report(systems.warehouse, day, path, steps)
-            paths.append(path)
+        with systems.warehouse.reading():
+            for day in days_between(*run_window(context)):
+                path = systems.settings.report_path(day)
+                build_report(systems.warehouse, day, path, steps)
+                paths.append(path)
+            told = summarise(systems.warehouse, run_window(context)[1])
         return dg.MaterializeResult(
             metadata={
                 "report": dg.MetadataValue.path(paths[-1]),
-                "day": dg.MetadataValue.md(summarise(systems.warehouse, run_window(context)[1])),
+                "day": dg.MetadataValue.md(told),
                 "reports": len(paths),
                 "bytes": paths[-1].stat().st_size,
             }

@@ -68,7 +68,7 @@ def _run_stage(
     first, last = run_window(context)
     context.log.info("dbt builds %d nodes for %s to %s", len(names), first, last)
     try:
-        for event in run_dbt(systems.dbt, build_args(systems.dbt, names, first, last)):
+        for event in run_dbt(systems.dbt, build_args(systems.dbt, first, last), names):
             message = DbtCoreCliEventMessage(raw_event=event.as_raw_event(), event_history_metadata={})
             yield from message.to_default_asset_events(
                 manifest=manifest, dagster_dbt_translator=translator, context=context

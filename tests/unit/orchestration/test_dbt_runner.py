@@ -10,7 +10,15 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.dbt_runner import DbtError, DbtTarget, build_args, load_manifest, project_fingerprint, run_dbt
+from orchestration.dbt_runner import (
+    SELECTED,
+    DbtError,
+    DbtTarget,
+    build_args,
+    load_manifest,
+    project_fingerprint,
+    run_dbt,
+)
 
 DAY = date(2026, 3, 5)
 PROFILE = """
@@ -56,9 +64,9 @@ def _days(target: DbtTarget) -> Iterator[object]:
         yield from (row[0] for row in connection.execute("select day from days").fetchall())
 
 
-def test_build_args_select_exactly_the_named_nodes_and_carry_the_window(target: DbtTarget) -> None:
-    args = build_args(target, ["days", "more"], DAY, date(2026, 3, 7))
-    assert args[args.index("--select") + 1 :] == ["days", "more"]
+def test_build_args_select_the_nodes_of_the_run_alone_and_carry_the_window(target: DbtTarget) -> None:
+    args = build_args(target, DAY, date(2026, 3, 7))
+    assert args[args.index("--select") + 1 :] == [f"tag:{SELECTED}"]
     assert json.loads(args[args.index("--vars") + 1]) == {"start_day": "2026-03-05", "end_day": "2026-03-07"}
     assert args[args.index("--indirect-selection") + 1] == "empty"
     assert args[args.index("--exclude-resource-type") + 1] == "unit_test"
@@ -66,19 +74,19 @@ def test_build_args_select_exactly_the_named_nodes_and_carry_the_window(target: 
 
 
 def test_run_dbt_yields_results_of_the_selected_nodes_with_the_window_of_the_run(target: DbtTarget) -> None:
-    events = list(run_dbt(target, build_args(target, ["days", "not_null_days_day"], DAY, DAY)))
+    events = list(run_dbt(target, build_args(target, DAY, DAY), ["days", "not_null_days_day"]))
     assert [event.data["node_info"]["unique_id"].split(".")[2] for event in events] == ["days", "not_null_days_day"]
     assert list(_days(target)) == [DAY]
 
 
 def test_run_dbt_renders_the_next_window_without_parsing_again(target: DbtTarget) -> None:
     for day in (DAY, date(2026, 3, 6)):
-        list(run_dbt(target, build_args(target, ["days"], day, day)))
+        list(run_dbt(target, build_args(target, day, day), ["days"]))
     assert list(_days(target)) == [date(2026, 3, 6)]
 
 
 def test_run_dbt_leaves_the_database_open_to_readers(target: DbtTarget) -> None:
-    list(run_dbt(target, build_args(target, ["days"], DAY, DAY)))
+    list(run_dbt(target, build_args(target, DAY, DAY), ["days"]))
     assert len(list(_days(target))) == 1
 
 
@@ -88,13 +96,13 @@ def test_run_dbt_of_a_model_that_fails_yields_the_others_and_names_it(target: Db
     with pytest.raises(DbtError, match=r"more: .*nothing"):
         seen.extend(
             event.data["node_info"]["node_name"]
-            for event in run_dbt(target, build_args(target, ["days", "more"], DAY, DAY))
+            for event in run_dbt(target, build_args(target, DAY, DAY), ["days", "more"])
         )
     assert seen == ["days", "more"]
 
 
 def test_run_dbt_left_early_waits_for_dbt_and_frees_the_database(target: DbtTarget) -> None:
-    events = run_dbt(target, build_args(target, ["days", "more"], DAY, DAY))
+    events = run_dbt(target, build_args(target, DAY, DAY), ["days", "more"])
     next(events)
     events.close()  # type: ignore[attr-defined]
     assert len(list(_days(target))) == 1
