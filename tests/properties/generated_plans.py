@@ -121,14 +121,12 @@ class PlanDrawer:
         """Draw one to six seasons that cover the year; New Year may lie inside one of them."""
         count = self.random.choice([1, 1, 2, 2, 3, 4, 6])
         starts = sorted(self.random.sample(range(366), count))
+        if count == 1:
+            starts = [self.random.choice([0, 182])]  # the calendar year, or the tariff year from 1 July
         days = [date(2024, 1, 1) + timedelta(days=start) for start in starts]
         seasons = []
         for number, start in enumerate(days):
             end = days[(number + 1) % count] - timedelta(days=1)
-            if count == 1:
-                start, end = self.random.choice(
-                    [(date(2024, 7, 1), date(2024, 6, 30)), (date(2024, 1, 1), date(2024, 12, 31))]
-                )
             season: dict[str, Any] = {
                 "type": "OTHER", "displayName": f"season {number + 1}", "startDate": f"{start:%m-%d}",
                 "endDate": f"{end:%m-%d}", "dailySupplyCharge": self.supply(cents=cents),

@@ -315,6 +315,28 @@ demand_problems as (
     group by versions.contract_id, versions.period_start_date, versions.period_end_date, versions.plan_id
 ),
 
+-- Terms that change an amount and have no rule yet: without this the bill would leave them out and be wrong.
+term_problems as (
+    select distinct
+        days.contract_id,
+        days.period_start_date,
+        days.period_end_date,
+        days.plan_id,
+        8 as problem_rank,
+        'PLAN_NOT_PRICEABLE' as rule_code,
+        terms.term as construct,
+        {{ concat_text([
+            "'plan '", "days.plan_id", "': the contract term '", "terms.term", "' has no rule yet'",
+        ]) }} as reason
+    from {{ ref('int_contract_days') }} as days
+    inner join {{ ref('stg_retailer__contract_terms') }} as terms
+        on
+            days.contract_id = terms.contract_id
+            and days.market_date >= coalesce(terms.start_date, {{ date_literal('1900-01-01') }})
+            and days.market_date <= coalesce(terms.end_date, {{ date_literal('9999-12-31') }})
+    where terms.term in ('CONCESSION_PERCENT', 'CONCESSION_FIXED', 'GREEN_POWER_PERCENT', 'DISCOUNT_MET')
+),
+
 step_energy as (
     select
         contract_id,
@@ -365,7 +387,7 @@ step_problems as (
 found as (
     {% for problems in ['contract_problems', 'unknown_plans', 'plan_problems', 'season_problems', 'window_problems',
                         'controlled_load_problems', 'feed_in_problems', 'demand_problems', 'energy_problems', 'backward_problems',
-                        'step_problems'] -%}
+                        'term_problems', 'step_problems'] -%}
     select
         contract_id,
         period_start_date,
