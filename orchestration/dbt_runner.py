@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from billsync.settings import Settings
+from orchestration.dbt_events import DbtEvent, announcer, drop_debug_events
 
 PROJECT_DIR: Final = Path(__file__).resolve().parents[1] / "dbt_project"
-RESULT_EVENTS: Final = frozenset({"LogModelResult", "LogSeedResult", "LogSnapshotResult", "LogTestResult"})
 SELECTED: Final = "billsync_selected"
 # dbt has no cancel: after this the run is given up and the process goes on to say so.
 JOIN_SECONDS: Final = 60.0
@@ -86,9 +86,14 @@ def common_args(target: DbtTarget) -> list[str]:
 GLOBAL_ARGS: Final = ("--quiet", "--no-version-check", "--no-send-anonymous-usage-stats", "--log-level", "none")
 
 
-def parse_args(target: DbtTarget) -> list[str]:
-    """The command line that builds the manifest."""
-    return [*GLOBAL_ARGS, "parse", *common_args(target)]
+def parse_args(target: DbtTarget, *, write: bool = True) -> list[str]:
+    """The command line that builds the manifest.
+
+    Args:
+        target: where.
+        write: whether the manifest's file is written too.
+    """
+    return [*GLOBAL_ARGS, "parse", *common_args(target), *(() if write else ("--no-write-json",))]
 
 
 def build_args(target: DbtTarget, first: date, last: date) -> list[str]:
@@ -105,6 +110,8 @@ def build_args(target: DbtTarget, first: date, last: date) -> list[str]:
         "build",
         *common_args(target),
         "--vars", json.dumps(days, sort_keys=True),
+        # The manifest is written when it is parsed, and results arrive as events: nobody reads the files of a run.
+        "--no-write-json",
         "--exclude-resource-type", "unit_test",
         "--indirect-selection", "empty",
         "--select", f"tag:{SELECTED}",
@@ -137,13 +144,13 @@ def load_manifest(target: DbtTarget) -> dict[str, Any]:
     return manifest
 
 
-def _parse(target: DbtTarget) -> Any:
+def _parse(target: DbtTarget, *, write: bool = True) -> Any:
     from dbt.cli.main import dbtRunner  # noqa: PLC0415 - four seconds of imports that a fresh manifest saves
 
     target.folder.mkdir(parents=True, exist_ok=True)
     target.logs.mkdir(parents=True, exist_ok=True)
     with _environment(target.environment):
-        result = dbtRunner().invoke(parse_args(target))
+        result = dbtRunner().invoke(parse_args(target, write=write))
     if not result.success:
         msg = f"the dbt project does not parse: {result.exception}. Run `dbt parse` in {target.project_dir} to see more"
         raise DbtError(msg)
@@ -157,20 +164,8 @@ def _parsed_manifest(target: DbtTarget) -> Any:
     """Dbt's own manifest object, parsed once per process and state of the project."""
     key = (target.folder, project_fingerprint(target))
     if key not in _manifests:
-        _manifests[key] = _parse(target)
+        _manifests[key] = _parse(target, write=False)
     return _manifests[key]
-
-
-@dataclass(frozen=True)
-class DbtEvent:
-    """One result that dbt announced: the event's info and data as dictionaries."""
-
-    info: dict[str, Any]
-    data: dict[str, Any]
-
-    def as_raw_event(self) -> dict[str, Any]:
-        """The shape that dagster-dbt reads."""
-        return {"info": self.info, "data": self.data}
 
 
 def run_dbt(target: DbtTarget, args: Sequence[str], names: Collection[str]) -> Iterator[DbtEvent]:
@@ -209,17 +204,12 @@ def _invoke(
     target: DbtTarget, args: list[str], names: set[str], events: queue.Queue[DbtEvent | None], outcome: list[Any]
 ) -> None:
     from dbt.cli.main import dbtRunner  # noqa: PLC0415 - see _parse
-    from google.protobuf.json_format import MessageToDict  # noqa: PLC0415
-
-    def announce(event: Any) -> None:
-        if event.info.name in RESULT_EVENTS:
-            info = MessageToDict(event.info, preserving_proto_field_name=True)
-            events.put(DbtEvent(info, MessageToDict(event.data, preserving_proto_field_name=True)))
 
     try:
         manifest = _parsed_manifest(target)
+        drop_debug_events()
         with _environment(target.environment), _selected(manifest, names):
-            outcome.append(dbtRunner(manifest=manifest, callbacks=[announce]).invoke(args))
+            outcome.append(dbtRunner(manifest=manifest, callbacks=[announcer(events.put)]).invoke(args))
     except BaseException as error:  # noqa: BLE001 - handed to the caller's thread, which raises it
         outcome.append(error)
     finally:
