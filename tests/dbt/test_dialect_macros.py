@@ -6,14 +6,14 @@ hundred values would take minutes. That dbt finds and renders them is proven by 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from jinja2 import Environment
 from jinja2.runtime import Macro
@@ -166,7 +166,10 @@ def test_nmi_checksum_is_that_of_the_published_examples(render: Render, nmi: str
         ("1.5,.02,0,5.", "PLAIN"),
         ("1.5,-0.35", "PLAIN"),
         ("1.5,,2", "ODD"),
-        ("0.12345678901234,1", "ODD"),
+        ("0.12345678901234,1", "FINE"),
+        ("-999.5,.00000000000001", "FINE"),
+        ("1000.1234567,1", "ODD"),
+        ("0.123456789012345,1", "ODD"),
         ("123456.5,1", "ODD"),
         ("1.2.3,1", "BAD"),
         ("1e3,1", "BAD"),
@@ -203,33 +206,34 @@ def test_half_hours_of_gives_48_rows_and_none_for_a_conflict(render: Render) -> 
     assert rows == [(number, Decimal(f"{number}.5")) for number in range(1, 49)]
 
 
+def _records(minutes: int) -> st.SearchStrategy[tuple[int, str, list[Decimal], str]]:
+    """A day's values as each form allows them, and a unit whose product is exact."""
+    count = 1440 // minutes
+
+    def day(form: str, largest: int, places: int, factors: list[str]) -> st.SearchStrategy[object]:
+        value = st.decimals(-999, largest, places=places, allow_nan=False)
+        values = st.lists(value, min_size=count, max_size=count)
+        return st.tuples(st.just(minutes), st.just(form), values, st.sampled_from(factors))
+
+    return st.one_of(day("PLAIN", 99999, 6, ["1", "0.001", "1000"]), day("FINE", 999, 14, ["1", "1000"]))  # type: ignore[return-value]
+
+
 @settings(
-    max_examples=30,
+    max_examples=40,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-@given(
-    st.sampled_from([5, 10, 15, 30]).flatmap(
-        lambda minutes: st.tuples(
-            st.just(minutes),
-            st.lists(
-                st.decimals(-999, 99999, places=6, allow_nan=False), min_size=1440 // minutes, max_size=1440 // minutes
-            ),
-        )
-    ),
-    st.sampled_from(["1", "0.001", "1000"]),
-)
-def test_plain_half_hours_are_the_exact_sums(
-    render: Render, record: tuple[int, Sequence[Decimal]], factor: str
-) -> None:
-    minutes, values = record
+@example((5, "PLAIN", [Decimal("99999.999999")] * 288, "1000"))
+@example((5, "FINE", [Decimal("999.99999999999999")] * 288, "1000"))
+@given(st.sampled_from([5, 10, 15, 30]).flatmap(_records))
+def test_plain_half_hours_are_the_exact_sums(render: Render, record: tuple[int, str, list[Decimal], str]) -> None:
+    minutes, form, values, factor = record
     text = ",".join(f"{value:f}" for value in values)
     columns = ", ".join(f"{{{{ plain_half_hour({number}) }}}} as h{number}" for number in range(1, 49))
-    sql = render(
-        f"select {columns} from (select {minutes} as interval_length_minutes,"
-        f" cast({factor} as decimal(7, 3)) as kwh_factor, {{{{ plain_values(\"'{text}'\") }}}} as delivered_values)"
-    )
+    delivered = f"{{{{ plain_values(\"'{text}'\", '{form}') }}}} as delivered_values"
+    fields = f"{minutes} as interval_length_minutes, cast({factor} as decimal(7, 3)) as kwh_factor"
+    sql = render(f"select {columns} from (select {fields}, {delivered})")
     size = 30 // minutes
     expected = [sum(values[size * n : size * (n + 1)], Decimal(0)) * Decimal(factor) for n in range(48)]
     assert list(duckdb.execute(sql).fetchone() or ()) == expected

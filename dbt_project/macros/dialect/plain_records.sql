@@ -4,10 +4,11 @@
 {% macro sqlserver__has_plain_way() %}{{ return(false) }}{% endmacro %}
 {% macro spark__has_plain_way() %}{{ return(false) }}{% endmacro %}
 
-{# The list of a plain record's values: six decimals and at most six digits before the point, so that the sum of the
-   values of a half hour still fits a 64-bit integer (five digits are given, value_form). #}
-{% macro plain_values(values_text) -%}
-    try_cast(string_split({{ values_text }}, ',') as decimal(12, 6)[])
+{# The list of a record's values, of a decimal that is a 64-bit integer inside: casting text to a wider one takes twenty
+   times as long. DuckDB adds and multiplies such decimals in 64 bits and raises when they overflow, so both forms leave
+   room for six values: PLAIN has five of six digits before the point, FINE three of four. #}
+{% macro plain_values(values_text, value_form) -%}
+    try_cast(string_split({{ values_text }}, ',') as {{ "decimal(12, 6)" if value_form == "PLAIN" else "decimal(18, 14)" }}[])
 {%- endmacro %}
 
 {# Interval lengths (minutes) that the plain way sums; a record of another length takes the general way. #}
@@ -29,6 +30,6 @@
     {%- endset -%}
     case
         when kwh_factor = 1 then cast({{ total }} as {{ kwh_type() }})
-        else cast(({{ total }}) * kwh_factor as {{ kwh_type() }})
+        else cast(cast({{ total }} as {{ kwh_type() }}) * kwh_factor as {{ kwh_type() }})
     end
 {%- endmacro %}

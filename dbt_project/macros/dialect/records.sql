@@ -8,14 +8,17 @@
     per value (`split_record`), then aggregate.
 #}
 
-{# How a record's values are written: PLAIN (all present, short), ODD (empty or long ones among them) or BAD (something
-   that is no number of at most nine digits before the point). Engines without the plain way know no PLAIN. #}
+{# How a record's values are written: PLAIN (all present, short), FINE (all present, up to 14 decimals), ODD (empty or
+   long ones among them) or BAD (something that is no number of at most nine digits before the point). Engines without
+   the plain way know no PLAIN and no FINE. #}
 {% macro value_form(values_text) %}{{ adapter.dispatch('value_form')(values_text) }}{% endmacro %}
 {% macro default__value_form(values_text) -%}
     {%- set plain = "-?([0-9]{1,5}([.][0-9]{0,6})?|[.][0-9]{1,6})" -%}
+    {%- set fine = "-?([0-9]{1,3}([.][0-9]{0,14})?|[.][0-9]{1,14})" -%}
     {%- set odd = " *(-?([0-9]{1,9}([.][0-9]*)?|[.][0-9]+))? *" -%}
     case
         when regexp_full_match({{ values_text }}, '({{ plain }},)*{{ plain }}') then 'PLAIN'
+        when regexp_full_match({{ values_text }}, '({{ fine }},)*{{ fine }}') then 'FINE'
         when regexp_full_match({{ values_text }}, '({{ odd }},)*{{ odd }}') then 'ODD'
         else 'BAD'
     end

@@ -40,9 +40,9 @@
             and work.file_name = records.file_name
             and work.line_number = records.line_number
     where
-        {% if way == 'PLAIN' -%}
-        work.value_form = 'PLAIN' and coalesce(records.quality_flag, '') <> 'N'
+        {% if way == 'ODD' -%}
+        work.value_form not in ('PLAIN', 'FINE') or coalesce(records.quality_flag, '') = 'N'
         {%- else -%}
-        work.value_form <> 'PLAIN' or coalesce(records.quality_flag, '') = 'N'
+        work.value_form = '{{ way }}' and coalesce(records.quality_flag, '') <> 'N'
         {%- endif %}
 {%- endmacro %}

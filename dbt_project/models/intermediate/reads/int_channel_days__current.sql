@@ -109,7 +109,7 @@ split_days as (
             and odd_records.source = odd_days.source
             and odd_records.file_name = odd_days.file_name
             and odd_records.line_number = odd_days.line_number
-    {%- if has_plain_way() %}
+    {%- for way in (['PLAIN', 'FINE'] if has_plain_way() else []) %}
     union all
     select
         {%- for column in carried %}
@@ -132,9 +132,9 @@ split_days as (
             else value_count - covered_interval_count
         end as unknown_quality_interval_count
     from (
-        {{ current_records('PLAIN', plain_values('records.values_text') ~ ' as delivered_values') }}
+        {{ current_records(way, plain_values('records.values_text', way) ~ ' as delivered_values') }}
     ) as plain_days
-    {%- endif %}
+    {%- endfor %}
 )
 
 select

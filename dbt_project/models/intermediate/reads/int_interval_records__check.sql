@@ -60,7 +60,7 @@ records as (
         value_form,
         has_negative_value,
         case
-            when value_form = 'BAD' or (value_form = 'PLAIN' and kwh_factor <= 1) then null
+            when value_form = 'BAD' or (value_form in ('PLAIN', 'FINE') and kwh_factor <= 1) then null
             when kwh_factor = 1 and {{ has_long_value('values_text', 6) }} then values_text
             when kwh_factor < 1 and {{ has_long_value('values_text', 9) }} then values_text
             when kwh_factor > 1 and {{ has_long_value('values_text', 3) }} then values_text
