@@ -32,7 +32,7 @@ from sandbox.generate_population import ServicePoint, build_population
 from sandbox.generate_retailer import write_retailer_db
 from sandbox.generate_truth import ApiReads, TruthWriter, choose_differing, write_json
 from sandbox.http import dump_json
-from sandbox.sap_store import load_from_retailer
+from sandbox.sap.store import load_from_retailer
 
 POINTS_A_FILE = 4000
 _GHOSTS = 40

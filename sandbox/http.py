@@ -2,7 +2,7 @@
 
 What belongs here: turning bytes on a loopback socket into ``Request`` values and ``Response`` values into
 bytes, and applying the faults somebody asked for around every handler. What stays out: what any of the
-pretend systems answers (``metering_api``, ``plans_api``, ``sap_*``) and where faults come from (``faults``).
+pretend systems answers (``metering_api``, ``plans_api``, ``sap``) and where faults come from (``faults``).
 
 A handler is any callable ``handle(request) -> Response``. It commits its own state before it returns, so a
 connection "cut after the commit" is a handler that ran and an answer that was never sent.

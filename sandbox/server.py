@@ -20,8 +20,8 @@ from sandbox.faults import FaultStore, from_mapping
 from sandbox.http import FaultMiddleware, Request, Response, Router, SandboxServer, json_response
 from sandbox.metering_api import MeteringApi
 from sandbox.plans_api import PlansApi
-from sandbox.sap_control import SapControl
-from sandbox.sap_service import mount_sap
+from sandbox.sap.control import SapControl
+from sandbox.sap.service import mount_sap
 from sandbox.state import Credentials, credentials_of, write_private_json
 
 HOST = "127.0.0.1"

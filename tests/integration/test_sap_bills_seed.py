@@ -8,9 +8,9 @@ from pathlib import Path
 
 from sandbox.generate import seed_sandbox
 from sandbox.generate_orders import Spec
-from sandbox.sap_billing import Biller
-from sandbox.sap_readings import Refusals, create
-from sandbox.sap_store import SapStore, load_from_retailer
+from sandbox.sap.billing import Biller
+from sandbox.sap.readings import Refusals, create
+from sandbox.sap.store import SapStore, load_from_retailer
 
 
 def load_every_order(store: SapStore) -> None:

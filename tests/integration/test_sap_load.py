@@ -17,8 +17,8 @@ from loaders.sap_isu.lease import LeaseHeldError
 from loaders.sap_isu.ledger import Ledger
 from loaders.sap_isu.loader import LoadPolicy, PlanReplacedError, plan_load, run_load
 from sandbox.faults import from_mapping
-from sandbox.sap_model import SERVICE_PATH
-from sandbox.sap_store import load_from_retailer
+from sandbox.sap.model import SERVICE_PATH
+from sandbox.sap.store import load_from_retailer
 from tests.conftest import REPOSITORY
 from tests.integration.sap_load_process import (
     BILLING_DAY,

@@ -11,7 +11,7 @@ import pytest
 from loaders.errors import LoaderError
 from loaders.sap_isu.readback import extract_billed_consumption
 from sandbox.faults import from_mapping
-from sandbox.sap_model import SERVICE_PATH
+from sandbox.sap.model import SERVICE_PATH
 from tests.integration.sap_load_process import open_transport
 from tests.unit.sandbox.conftest import World, sap  # noqa: F401 - the fixture
 from tests.unit.sandbox.sap_world import contract

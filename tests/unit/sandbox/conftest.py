@@ -12,9 +12,9 @@ from sandbox.faults import FaultStore
 from sandbox.generate import seed_sandbox
 from sandbox.generate_orders import Spec
 from sandbox.http import FaultMiddleware, Router, SandboxServer
-from sandbox.sap_gateway import SapGateway
-from sandbox.sap_service import mount_sap
-from sandbox.sap_store import SapStore, load_from_retailer
+from sandbox.sap.gateway import SapGateway
+from sandbox.sap.service import mount_sap
+from sandbox.sap.store import SapStore, load_from_retailer
 from tests.unit.sandbox.sap_world import PASSWORD, USER, Client, write_retailer
 
 

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from sandbox.faults import from_mapping
-from sandbox.sap_store import load_from_retailer
+from sandbox.sap.store import load_from_retailer
 from tests.unit.sandbox.conftest import World
 from tests.unit.sandbox.sap_world import DAY, SERVICE, contract, device, reading
 

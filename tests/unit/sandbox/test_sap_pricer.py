@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.sap_plan import CannotPrice, PlanVersions, read_plan
-from sandbox.sap_pricer import BillData, ChannelDay, PricedBill, price_bill, to_cents
+from sandbox.sap.plan import CannotPrice, PlanVersions, read_plan
+from sandbox.sap.pricer import BillData, ChannelDay, PricedBill, price_bill, to_cents
 from tests.unit.sandbox.sap_plans import WORKDAYS, flat, period, plan, rate, single_feed_in, tou, window
 
 START, END = date(2026, 2, 6), date(2026, 3, 5)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loaders.sap_isu.batch import BatchFormatError, ChangesetReply, Part, compose_reads, compose_writes, parse_reply
-from sandbox.sap_batch import Changeset, Operation, parse
+from sandbox.sap.batch import Changeset, Operation, parse
 
 MIXED = "multipart/mixed; boundary=b1"
 

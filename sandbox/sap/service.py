@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from sandbox.http import Router
-from sandbox.sap_billing import Biller
-from sandbox.sap_control import SapControl
-from sandbox.sap_gateway import SapGateway
-from sandbox.sap_model import SERVICE_PATH
-from sandbox.sap_store import SapStore
+from sandbox.sap.billing import Biller
+from sandbox.sap.control import SapControl
+from sandbox.sap.gateway import SapGateway
+from sandbox.sap.model import SERVICE_PATH
+from sandbox.sap.store import SapStore
 
 
 def mount_sap(router: Router, home: Path, *, user: str, password: str, client: str = "100") -> SapControl:

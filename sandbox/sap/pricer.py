@@ -14,8 +14,8 @@ from fractions import Fraction
 from functools import cache, lru_cache
 from typing import TypeVar
 
-from sandbox.sap_clock import HALF_HOUR, LocalDay, Slot, half_hours
-from sandbox.sap_plan import DAY_MINUTES, WEEKDAYS, Block, CannotPrice, DatedBlocks, Plan, PlanVersions, Season, Step
+from sandbox.sap.clock import HALF_HOUR, LocalDay, Slot, half_hours
+from sandbox.sap.plan import DAY_MINUTES, WEEKDAYS, Block, CannotPrice, DatedBlocks, Plan, PlanVersions, Season, Step
 
 Part = TypeVar("Part", Season, DatedBlocks)
 GST = Fraction(1, 10)

@@ -2,7 +2,7 @@
 
 One SQLite file in WAL mode, so that a gateway that is killed and started again still knows every reading it committed.
 What belongs here: the tables, the views that carry the OData property names, and filling both from the retailer
-database. What stays out: the rules on a reading (``sap_readings``), HTTP (``sap_gateway``), prices (``sap_pricer``).
+database. What stays out: the rules on a reading (``readings``), HTTP (``gateway``), prices (``pricer``).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from sandbox.sap_schema import SCHEMA
+from sandbox.sap.schema import SCHEMA
 
 _COPIED = (
     ("customers", "customer_id, customer_name, customer_type, is_gst_registered"),

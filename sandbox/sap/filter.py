@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from sandbox.sap_edm import EdmValueError, plain_date
-from sandbox.sap_model import EntityType
+from sandbox.sap.edm import EdmValueError, plain_date
+from sandbox.sap.model import EntityType
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<open>\()|(?P<close>\))|(?P<date>datetime'[^']*')|(?P<text>'(?:[^']|'')*')"

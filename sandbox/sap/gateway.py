@@ -1,7 +1,7 @@
 """The pretend SAP Gateway: OData V2 service ERP_UTILITIES_UMC behind one ``handle(request) -> Response``.
 
 Logon, CSRF, routing, content types and ``$batch`` are decided here. What stays out: the rules on readings
-(``sap_readings``), the rendering of sets (``sap_reader``), billing (``sap_billing``) and generic faults
+(``readings``), the rendering of sets (``reader``), billing (``billing``) and generic faults
 (``sandbox.http``), of which only the expired session has to be acted out here.
 """
 
@@ -18,16 +18,16 @@ from typing import TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from sandbox.http import ConnectionCut, Headers, Request, Response
-from sandbox.sap_atom import entry, feed
-from sandbox.sap_batch import Answer, BatchError, Changeset, Operation, compose, parse
-from sandbox.sap_errors import JSON_TYPE, XML_TYPE, ErrorWriter, ServiceError, message_header
-from sandbox.sap_filter import FilterError, Where, parse_key, string_literal
-from sandbox.sap_metadata import edmx, service_document
-from sandbox.sap_model import BY_SET, SERVICE_PATH, EntityType
-from sandbox.sap_reader import Page, Reader
-from sandbox.sap_readings import Refusals, create
-from sandbox.sap_sessions import SYSTEM_ID, Sessions
-from sandbox.sap_store import SapStore
+from sandbox.sap.atom import entry, feed
+from sandbox.sap.batch import Answer, BatchError, Changeset, Operation, compose, parse
+from sandbox.sap.errors import JSON_TYPE, XML_TYPE, ErrorWriter, ServiceError, message_header
+from sandbox.sap.filter import FilterError, Where, parse_key, string_literal
+from sandbox.sap.metadata import edmx, service_document
+from sandbox.sap.model import BY_SET, SERVICE_PATH, EntityType
+from sandbox.sap.reader import Page, Reader
+from sandbox.sap.readings import Refusals, create
+from sandbox.sap.sessions import SYSTEM_ID, Sessions
+from sandbox.sap.store import SapStore
 
 DEFAULT_PAGE_SIZE = 1_000
 Parsed = TypeVar("Parsed")

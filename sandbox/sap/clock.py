@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import holidays
 
-from sandbox.sap_plan import DAY_MINUTES, WEEKDAYS, CannotPrice
+from sandbox.sap.plan import DAY_MINUTES, WEEKDAYS, CannotPrice
 
 HALF_HOUR = 30
 HALF_HOURS = 48

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from xml.etree import ElementTree as ET
 
-from sandbox.sap_model import BY_SET, ENTITY_TYPES, NAMESPACE, EntityType, Navigation, Property
+from sandbox.sap.model import BY_SET, ENTITY_TYPES, NAMESPACE, EntityType, Navigation, Property
 
 _EDMX = "http://schemas.microsoft.com/ado/2007/06/edmx"
 _EDM = "http://schemas.microsoft.com/ado/2008/09/edm"

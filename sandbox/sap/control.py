@@ -11,8 +11,8 @@ from dataclasses import asdict
 from decimal import Decimal, InvalidOperation
 
 from sandbox.http import Handler, Request, Response, Router, json_response
-from sandbox.sap_billing import Biller
-from sandbox.sap_gateway import SapGateway
+from sandbox.sap.billing import Biller
+from sandbox.sap.gateway import SapGateway
 
 _MOST_LATENCY_MS = 60_000
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from sqlite3 import Connection, Row
 from urllib.parse import quote, urlencode
 
-from sandbox.sap_edm import json_date, json_decimal
-from sandbox.sap_errors import ServiceError
-from sandbox.sap_filter import FilterError, Where, parse_filter
-from sandbox.sap_model import BY_SET, NAMESPACE, EntityType, Property
+from sandbox.sap.edm import json_date, json_decimal
+from sandbox.sap.errors import ServiceError
+from sandbox.sap.filter import FilterError, Where, parse_filter
+from sandbox.sap.model import BY_SET, NAMESPACE, EntityType, Property
 
 _PROCESSING = "/IWBEP/CM_MGW_RT/021"
 

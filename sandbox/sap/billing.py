@@ -18,10 +18,10 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from sandbox.sap_edm import plain_decimal
-from sandbox.sap_plan import CannotPrice, PlanVersions
-from sandbox.sap_pricer import BillData, ChannelDay, price_bill
-from sandbox.sap_store import SapStore
+from sandbox.sap.edm import plain_decimal
+from sandbox.sap.plan import CannotPrice, PlanVersions
+from sandbox.sap.pricer import BillData, ChannelDay, price_bill
+from sandbox.sap.store import SapStore
 
 _CHUNK = 500
 _DAYS_TO_PAY = 21

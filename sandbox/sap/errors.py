@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from xml.sax.saxutils import escape
 
-from sandbox.sap_model import NAMESPACE
+from sandbox.sap.model import NAMESPACE
 
 XML_TYPE = "application/xml;charset=utf-8"
 JSON_TYPE = "application/json"

@@ -1,7 +1,7 @@
 """A plan's price rules as the pretend SAP reads them from a CDR plan answer: typed, exact, complete or refused.
 
 What a rule does not cover is never guessed: ``CannotPrice`` says what stands in the way, and the contract stays
-unbilled. What stays out: energy and amounts (``sap_pricer``).
+unbilled. What stays out: energy and amounts (``pricer``).
 """
 
 from __future__ import annotations

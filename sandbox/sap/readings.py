@@ -1,7 +1,7 @@
 """The rules of IS-U on a posted meter reading: who may be read, for which order, how often, and what is implausible.
 
 Every function works inside the transaction it is given, so that a deep insert or a changeset is kept whole or not at
-all. What stays out: HTTP and multipart (``sap_gateway``, ``sap_batch``), billing (``sap_billing``).
+all. What stays out: HTTP and multipart (``gateway``, ``batch``), billing (``billing``).
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
-from sandbox.sap_edm import EdmValueError, parse_date, parse_decimal, plain_decimal
-from sandbox.sap_errors import BusinessError, Notice, ServiceError
-from sandbox.sap_model import BY_SET
+from sandbox.sap.edm import EdmValueError, parse_date, parse_decimal, plain_decimal
+from sandbox.sap.errors import BusinessError, Notice, ServiceError
+from sandbox.sap.model import BY_SET
 
 # What SAP was seen to fill in when a client leaves reason and category away: control-free interim, read by customer.
 DEFAULT_REASON = "09"
