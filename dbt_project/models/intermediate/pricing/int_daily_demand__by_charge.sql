@@ -7,8 +7,8 @@
 {%- set carried = ['contract_id', 'market_date', 'jurisdiction', 'plan_id', 'basis_hash'] %}
 -- One row per contract, market day, day of the plan's clock and demand charge: the greatest half-hour demand in the charge's
 -- window. 5 and 15 minute values are half hours already, and the channels of general usage add up before the greatest
--- is taken: kW = kWh x 60 / 30. A day outside every window has a row without a charge.
-with channel_days as (
+-- is taken: kW = kWh x 60 / 30. One row a day without a charge says what the day was computed from.
+with site_days as (
     select
         scope.contract_id,
         scope.market_date,
@@ -16,9 +16,9 @@ with channel_days as (
         assigned.jurisdiction,
         assigned.plan_id,
         {%- for column in half_hour_columns() %}
-        channel_days.{{ column }},
+        cast(sum(channel_days.{{ column }}) as {{ kwh_type() }}) as {{ column }},
         {%- endfor %}
-        channel_days.is_conflicting
+        0 as is_conflicting
     from {{ ref('int_daily_demand__scope') }} as scope
     inner join {{ ref('int_channel_days__assign') }} as assigned
         on
@@ -30,42 +30,43 @@ with channel_days as (
             assigned.nmi = channel_days.nmi
             and assigned.nmi_suffix = channel_days.nmi_suffix
             and assigned.market_date = channel_days.market_date
+    where channel_days.is_conflicting = 0
+    group by scope.contract_id, scope.market_date, scope.basis_hash, assigned.jurisdiction, assigned.plan_id
 ),
 
 half_hours as (
-    {{ half_hours_of('channel_days', carried) }}
-),
-
-site_half_hours as (
-    select
-        contract_id,
-        market_date,
-        jurisdiction,
-        plan_id,
-        basis_hash,
-        half_hour,
-        cast(sum(energy_kwh) as {{ kwh_type() }}) as energy_kwh
-    from half_hours
-    group by contract_id, market_date, jurisdiction, plan_id, basis_hash, half_hour
+    {{ half_hours_of('site_days', carried) }}
 )
 
 select
     half_hours.contract_id,
     half_hours.market_date,
-    coalesce(slots.local_date, half_hours.market_date) as local_date,
+    slots.local_date,
     half_hours.plan_id,
     slots.version_hash,
     slots.tariff_period_number,
     slots.demand_number,
     cast(max(half_hours.energy_kwh) * 2 as {{ kwh_type() }}) as demand_kw,
     half_hours.basis_hash
-from site_half_hours as half_hours
-left join {{ ref('int_demand_slots__calendar') }} as slots
+from half_hours
+inner join {{ ref('int_demand_slots__calendar') }} as slots
     on
         half_hours.plan_id = slots.plan_id
         and half_hours.jurisdiction = slots.jurisdiction
         and half_hours.market_date = slots.market_date
         and half_hours.half_hour = slots.half_hour
 group by
-    half_hours.contract_id, half_hours.market_date, coalesce(slots.local_date, half_hours.market_date), half_hours.plan_id,
-    slots.version_hash, slots.tariff_period_number, slots.demand_number, half_hours.basis_hash
+    half_hours.contract_id, half_hours.market_date, slots.local_date, half_hours.plan_id, slots.version_hash,
+    slots.tariff_period_number, slots.demand_number, half_hours.basis_hash
+union all
+select
+    contract_id,
+    market_date,
+    market_date as local_date,
+    plan_id,
+    cast(null as {{ text_type(64) }}) as version_hash,
+    cast(null as integer) as tariff_period_number,
+    cast(null as integer) as demand_number,
+    cast(0 as {{ kwh_type() }}) as demand_kw,
+    basis_hash
+from site_days
