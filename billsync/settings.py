@@ -19,6 +19,7 @@ from typing import Final
 ENVIRONMENTS: Final = ("local", "test", "prod")
 WAREHOUSES: Final = ("duckdb", "sqlserver", "spark")
 SAP_TRANSPORTS: Final = ("odata", "soap", "bapi", "idoc")
+SAP_READBACKS: Final = ("odata", "bapi", "none")
 SAP_AMOUNTS: Final = ("inc_gst", "ex_gst")
 
 # Every environment appears in every map; a name that is missing here is refused, never given a fall-back.
@@ -77,6 +78,11 @@ NAMES: Final = (
     Name("BILLSYNC_METERING_API_TOKEN", "", "its bearer token", is_secret=True),
     Name("BILLSYNC_TARIFF_API_URL", "", "plan register, base ending in /cds-au/v1"),
     Name("BILLSYNC_SAP_TRANSPORT", "odata", "odata, soap, bapi or idoc"),
+    Name(
+        "BILLSYNC_SAP_READBACK",
+        "",
+        "reads back what SAP has: odata, bapi, none (then a person decides); default odata, for bapi bapi",
+    ),
     Name("BILLSYNC_SAP_URL", "", "SAP gateway, scheme://host:port"),
     Name("BILLSYNC_SAP_ODATA_PATH", "/sap/opu/odata/sap/ERP_UTILITIES_UMC/", "service path on the gateway"),
     Name("BILLSYNC_SAP_USER", "", "SAP user"),

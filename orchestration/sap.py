@@ -1,7 +1,7 @@
 """SAP, bound to settings: the plan, the act and the reading back of a run.
 
-What belongs here: choosing transport and values from settings, rows from the warehouse into the ledger and its
-snapshots back. What stays out: the ledger's rules and the protocol (``loaders/sap_isu``).
+What belongs here: rows from the warehouse into the ledger and its snapshots back. What stays out: the ledger's rules
+and the protocols (``loaders/sap_isu``), choosing one (``sap_transports``).
 
 A SAP that does not answer does not end the day: the failure is recorded like that of a source, comparison and report
 go on with what is known, and the next run resumes.
@@ -9,24 +9,21 @@ go on with what is known, and the next run resumes.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from billsync.settings import ConfigurationError, Settings
+from billsync.settings import ConfigurationError
 from loaders.errors import LoaderError
 from orchestration.outcomes import FAILED, READ, SourceOutcome, outcome_write
+from orchestration.sap_transports import ODATA, LateTransport, odata_client, read_back_by
 from orchestration.snapshots import write_staged
 from orchestration.systems import Systems
 
 if TYPE_CHECKING:
     from loaders.sap_isu.ledger import Ledger
     from loaders.sap_isu.loader import LoadPlan
-    from loaders.sap_isu.odata import ODataClient
-    from loaders.sap_isu.odata_transport import ODataTransport
-    from loaders.sap_isu.readings import DeviceGroup, Outcome, ReadingId, SapReading
     from loaders.warehouse import RawWrite
 
 ACTOR: Final = "billsync run"
@@ -77,7 +74,11 @@ def load_readings(systems: Systems, first: date, last: date) -> tuple[Facts, lis
     def act() -> tuple[Facts, list[str]]:
         if not systems.settings.sap_write:
             return {"sent": 0, "states": dict(ledger.counts(plan.plan_id))}, []
-        result = run_load(ledger, LateTransport(systems), plan, write_enabled=True)
+        transport = LateTransport(systems)
+        try:
+            result = run_load(ledger, transport, plan, write_enabled=True)
+        finally:
+            transport.close()
         problems = list(result.problems)
         facts: Facts = {"sent": result.sent, "states": dict(result.states), "seconds": round(result.elapsed_seconds, 3)}
         return facts, problems
@@ -85,36 +86,6 @@ def load_readings(systems: Systems, first: date, last: date) -> tuple[Facts, lis
     facts, problems = _recorded(systems, LOAD, last, act)
     counts = write_staged(systems, "load_ledger", lambda folder: [snapshot_ledger(ledger, folder)])
     return {"dagster/row_count": counts["load_ledger"], "problems": list(problems), **facts}, problems
-
-
-class LateTransport:
-    """The road into SAP, looked up in the settings when it is first used: a run with nothing to send needs no SAP."""
-
-    def __init__(self, systems: Systems) -> None:
-        self._systems = systems
-        self._lock = threading.Lock()
-        self._transport: ODataTransport | None = None
-        self.name = systems.settings.sap_transport
-
-    def send(self, groups: Sequence[DeviceGroup]) -> list[Outcome]:
-        """Send; see ``Transport``."""
-        return self._open().send(groups)
-
-    def read_back(self, ids: Sequence[ReadingId]) -> Mapping[ReadingId, SapReading]:
-        """Read back; see ``Transport``."""
-        return self._open().read_back(ids)
-
-    def without_order(self, ids: Sequence[ReadingId]) -> set[ReadingId]:
-        """Readings that SAP has no open order for; see ``OrderBook``."""
-        return self._open().without_order(ids)
-
-    def _open(self) -> ODataTransport:
-        from loaders.sap_isu.odata_transport import ODataTransport  # noqa: PLC0415 - loaded when used
-
-        with self._lock:
-            if self._transport is None:
-                self._transport = ODataTransport(odata_client(self._systems.settings))
-            return self._transport
 
 
 def _recorded(
@@ -161,34 +132,17 @@ def _ledger(systems: Systems) -> Ledger:
     return Ledger(systems.engine, actor=ACTOR)
 
 
-def odata_client(settings: Settings) -> ODataClient:
-    """The OData client of the configured SAP.
-
-    Raises:
-        ConfigurationError: when a name is missing, or the transport is one that this version does not have.
-    """
-    from loaders.sap_isu.odata import ODataClient, SapConnection  # noqa: PLC0415 - loaded when used
-
-    if settings.sap_transport != "odata":
-        msg = f"BILLSYNC_SAP_TRANSPORT is {settings.sap_transport!r}; this version sends by odata only"
-        raise ConfigurationError(msg)
-    return ODataClient(
-        SapConnection(
-            url=settings.require("SAP_URL"),
-            user=settings.require("SAP_USER"),
-            password=settings.require("SAP_PASSWORD"),
-            client=settings.get("SAP_CLIENT"),
-            path=settings.require("SAP_ODATA_PATH"),
-        )
-    )
-
-
 def read_back_billed(systems: Systems, day: date) -> tuple[Facts, list[str]]:
     """Ask SAP what it has billed for every loaded period; returns facts, and what kept it from being asked."""
 
     def act() -> tuple[Facts, list[str]]:
         if not systems.settings.sap_write:
             return {"periods": 0, "asked": "no: BILLSYNC_SAP_WRITE is off"}, []
+        if read_back_by(systems.settings) != ODATA:
+            return {
+                "periods": 0,
+                "asked": "no: OData, which tells billed amounts, is not configured",
+            }, []
         contracts = unsettled_contracts(systems)
         if not contracts:
             return {"periods": 0, "asked": "no: no loaded period waits for a bill"}, []

@@ -17,17 +17,23 @@ from loaders.sap_isu.judgement import LedgerReading, judge_read_back, vanished_m
 from loaders.sap_isu.lease import Lease
 from loaders.sap_isu.ledger import Ledger
 from loaders.sap_isu.ledger_rows import Change
-from loaders.sap_isu.readings import (
+from loaders.sap_isu.readings import ReadingId, SapReading
+from loaders.sap_isu.states import Event, State
+from loaders.sap_isu.transport import (
     DeviceGroup,
-    OrderBook,
     Outcome,
     OutcomeKind,
-    ReadingId,
-    SapReading,
     Transport,
     device_groups,
 )
-from loaders.sap_isu.states import Event, State
+
+_POLL_SECONDS = 0.2
+_NO_ANSWER = Outcome(OutcomeKind.AWAITED)
+_EVENT_WITHOUT_ANSWER = {
+    OutcomeKind.UNKNOWN: Event.OUTCOME_UNKNOWN,
+    OutcomeKind.NOT_TAKEN: Event.NOT_TAKEN,
+    OutcomeKind.AWAITED: Event.ACCEPTED,
+}
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,7 @@ class Exchange:
             self._record([Change(one.id.key, Event.OUTCOME_UNKNOWN, type(error).__name__) for one in claimed])
             raise
         pairs = list(zip(groups, outcomes, strict=True))
-        unanswered = [(g, o) for g, o in pairs if o.kind in {OutcomeKind.UNKNOWN, OutcomeKind.NOT_TAKEN}]
+        unanswered = [(g, o) for g, o in pairs if o.kind in _EVENT_WITHOUT_ANSWER]
         self._record(_unanswered_changes(unanswered))
         still_open = self._settle_answered(
             [pair for pair in pairs if pair not in unanswered], is_last_round=is_last_round
@@ -86,27 +92,56 @@ class Exchange:
         return BatchReport(
             sent=len(claimed),
             open=still_open + sum(len(group) for group, _ in unanswered),
-            is_failure=len(unanswered) == len(pairs),
+            is_failure=all(o.kind in {OutcomeKind.UNKNOWN, OutcomeKind.NOT_TAKEN} for o in outcomes),
             is_turned_away=all(outcome.kind == OutcomeKind.NOT_TAKEN for outcome in outcomes),
             message=unanswered[0][1].message if unanswered else "",
             retry_after_seconds=max((o.retry_after_seconds or 0.0 for _, o in unanswered), default=0.0),
         )
 
-    def settle(self, ids: Sequence[ReadingId]) -> None:
-        """Ask SAP about readings and record what it shows.
+    def settle(self, doubtful: Sequence[tuple[ReadingId, datetime | None]]) -> None:
+        """Wait for late answers, ask SAP about readings and record what it shows.
+
+        Args:
+            doubtful: readings, each with the instant of sending where its outcome is open.
 
         Raises:
             LoaderError: SAP could not be asked; the ledger is as it was.
         """
+        ids = [one for one, _ in doubtful]
+        answers = self._late_answers(doubtful)
+        if not self.transport.capabilities.can_read_back:
+            self._record(_changes_for_a_person(doubtful, answers))
+            return
         found = self.transport.read_back(ids)
+        refused = [one for one, outcome in answers.items() if outcome.kind == OutcomeKind.REFUSED]
+        gone = self._without_order([one for one in refused if one not in found])
         known = self.ledger.known([one.key for one in ids])
-        self._record([change for one in ids for change in _read_back_changes(known[one.key], found.get(one))])
+        self._record([c for one in ids for c in _settled_changes(known[one.key], one, answers, found, gone)])
+
+    def _late_answers(self, doubtful: Sequence[tuple[ReadingId, datetime | None]]) -> dict[ReadingId, Outcome]:
+        """What has been answered since the readings left, waited for as long as the transport says."""
+        wait_seconds = self.transport.capabilities.answer_wait_seconds
+        if not wait_seconds:
+            return {}
+        open_since = {one: sent_at for one, sent_at in doubtful if sent_at is not None}
+        wait_until = time.monotonic() + _seconds_left(open_since.values(), wait_seconds)
+        answers: dict[ReadingId, Outcome] = {}
+        while missing := [one for one in open_since if one not in answers]:
+            answers.update(self.transport.answers(missing))
+            if len(answers) == len(open_since) or time.monotonic() >= wait_until:
+                break
+            time.sleep(_POLL_SECONDS)
+        return answers
 
     def _settle_answered(self, pairs: Sequence[tuple[DeviceGroup, Outcome]], *, is_last_round: bool) -> int:
         """Read back what SAP has answered for; only that makes a success a success, and a refusal final."""
         if not pairs:
             return 0
         ids = [one.id for group, _ in pairs for one in group]
+        if not self.transport.capabilities.can_read_back:
+            changes = [c for group, o in pairs for one in group for c in _change_for_a_person(one.id, o)]
+            self._record(changes)
+            return sum(change.event == Event.OUTCOME_UNKNOWN for change in changes)
         try:
             found = self.transport.read_back(ids)
             refused = [one.id for group, outcome in pairs if outcome.kind == OutcomeKind.REFUSED for one in group]
@@ -116,15 +151,16 @@ class Exchange:
             self._record(_not_read_back_changes(pairs, error.why))
             return len(ids)
         known = self.ledger.known([one.key for one in ids])
-        changes: list[Change] = []
+        is_final = is_last_round or not self.transport.capabilities.stores_groups_whole
+        changes = []
         for group, outcome in pairs:
-            changes += _answered_changes(group, outcome, known, found, gone, is_last_round=is_last_round)
+            changes += _answered_changes(group, outcome, known, found, gone, is_final=is_final)
         self._record(changes)
         return sum(change.event in {Event.NOT_FOUND, Event.OUTCOME_UNKNOWN} for change in changes)
 
     def _without_order(self, absent: Sequence[ReadingId]) -> set[ReadingId]:
         """Which refused readings have lost their order; none where the transport cannot tell."""
-        return self.transport.without_order(absent) if absent and isinstance(self.transport, OrderBook) else set()
+        return self.transport.without_order(absent) if absent and self.transport.capabilities.knows_orders else set()
 
     def _record(self, changes: Sequence[Change]) -> None:
         if changes:
@@ -133,16 +169,70 @@ class Exchange:
 
 def wait_until_settled(sent_at: Collection[datetime | None], settle_seconds: float) -> None:
     """Give SAP the time to end what it may still be at, before its silence is taken for an answer."""
-    last = max((one for one in sent_at if one is not None), default=None)
-    if last is not None:
-        # The clock of a database server may run ahead: never wait longer than the time itself.
-        left = settle_seconds - (datetime.now(UTC) - last).total_seconds()
-        time.sleep(min(max(left, 0.0), settle_seconds))
+    time.sleep(_seconds_left([one for one in sent_at if one is not None], settle_seconds))
+
+
+def _seconds_left(sent_at: Collection[datetime], seconds: float) -> float:
+    """How much is left of a time that began with the last sending."""
+    if not sent_at:
+        return 0.0
+    left = seconds - (datetime.now(UTC) - max(sent_at)).total_seconds()
+    # The clock of a database server may run ahead: never wait longer than the time itself.
+    return min(max(left, 0.0), seconds)
 
 
 def _unanswered_changes(pairs: Sequence[tuple[DeviceGroup, Outcome]]) -> list[Change]:
-    events = {OutcomeKind.UNKNOWN: Event.OUTCOME_UNKNOWN, OutcomeKind.NOT_TAKEN: Event.NOT_TAKEN}
-    return [Change(one.id.key, events[outcome.kind], outcome.message) for group, outcome in pairs for one in group]
+    return [
+        Change(one.id.key, _EVENT_WITHOUT_ANSWER[outcome.kind], outcome.message)
+        for group, outcome in pairs
+        for one in group
+    ]
+
+
+def _changes_for_a_person(
+    doubtful: Sequence[tuple[ReadingId, datetime | None]], answers: Mapping[ReadingId, Outcome]
+) -> list[Change]:
+    """Where SAP cannot be read back: a refusal is final, all else that is open stays UNKNOWN until a person decides."""
+    return [
+        change
+        for one, sent_at in doubtful
+        if sent_at is not None
+        for change in _change_for_a_person(one, answers.get(one, _NO_ANSWER))
+    ]
+
+
+def _change_for_a_person(one: ReadingId, outcome: Outcome) -> list[Change]:
+    if outcome.kind == OutcomeKind.REFUSED:
+        return [Change(one.key, Event.REFUSED, outcome.message or "refused without a reason")]
+    answered = f"SAP answered {outcome.kind} {outcome.message}".strip()
+    heard = "no answer came" if outcome.kind == OutcomeKind.AWAITED else answered
+    return [
+        Change(
+            one.key,
+            Event.OUTCOME_UNKNOWN,
+            f"{heard}; its status cannot be read back by this transport as configured: look into SAP and decide",
+            document_id=(outcome.document_ids or {}).get(one),
+        )
+    ]
+
+
+def _settled_changes(
+    known: LedgerReading,
+    one: ReadingId,
+    answers: Mapping[ReadingId, Outcome],
+    found: Mapping[ReadingId, SapReading],
+    gone: Collection[ReadingId],
+) -> list[Change]:
+    """What a late answer, if one came, and the read-back together say of a reading."""
+    outcome = answers.get(one, _NO_ANSWER)
+    if one in gone:
+        return [Change(one.key, Event.REFUSED_WITHOUT_ORDER, f"{outcome.message}; SAP has no open order for it")]
+    if outcome.kind == OutcomeKind.ACCEPTED and one not in found:
+        document = (outcome.document_ids or {}).get(one)
+        message = vanished_message(document) if document else "SAP accepted it but does not show it"
+        return [Change(one.key, Event.OUTCOME_UNKNOWN, message, document_id=document)]
+    refusal = outcome.message or "refused without a reason" if outcome.kind == OutcomeKind.REFUSED else None
+    return _read_back_changes(known, found.get(one), refusal)
 
 
 def _not_read_back_changes(pairs: Sequence[tuple[DeviceGroup, Outcome]], why: str) -> list[Change]:
@@ -165,7 +255,7 @@ def _answered_changes(
     found: Mapping[ReadingId, SapReading],
     gone: Collection[ReadingId],
     *,
-    is_last_round: bool,
+    is_final: bool,
 ) -> list[Change]:
     """What the answer and the read-back together say of one device's readings."""
     is_refused = outcome.kind == OutcomeKind.REFUSED
@@ -177,7 +267,7 @@ def _answered_changes(
             changes.append(
                 Change(one.id.key, Event.REFUSED_WITHOUT_ORDER, f"{outcome.message}; SAP has no open order for it")
             )
-        elif one.id in found or (is_refused and not (has_company and not is_last_round)):
+        elif one.id in found or (is_refused and not (has_company and not is_final)):
             refusal = outcome.message or "refused without a reason" if is_refused else None
             changes += _read_back_changes(known[one.id.key], found.get(one.id), refusal)
         elif is_refused:

@@ -149,7 +149,15 @@ def id_of(row: Mapping[str, Any]) -> ReadingId:
 
 def sent_of(row: Row) -> SentReading:
     """What a transport sends of a row."""
-    return SentReading(id_of(row), row["meter_reading_category"], Decimal(row["reading_result"]), row["unit"])
+    return SentReading(
+        id=id_of(row),
+        category=row["meter_reading_category"],
+        reading_result=Decimal(row["reading_result"]),
+        unit=row["unit"],
+        order_id=row["meter_reading_order_id"],
+        nmi=row["nmi"],
+        document_id=row["sap_document_id"],
+    )
 
 
 def shown_state(state: str, is_held: int) -> str:

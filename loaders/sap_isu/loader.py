@@ -24,8 +24,9 @@ from loaders.sap_isu.exchange import BatchReport, Exchange, wait_until_settled
 from loaders.sap_isu.lease import DEFAULT_SECONDS, PLAN_LEASE, Lease, LeaseHeldError, day_lease
 from loaders.sap_isu.ledger import Ledger
 from loaders.sap_isu.ledger_rows import batched
-from loaders.sap_isu.readings import PlannedReading, ReadingError, Transport, reading_from_row
+from loaders.sap_isu.readings import PlannedReading, ReadingError, reading_from_row
 from loaders.sap_isu.states import IN_DOUBT, State
+from loaders.sap_isu.transport import Transport
 
 Progress = Callable[[int, int, float], None]
 """Called with readings done, readings in all, and readings per second."""
@@ -259,7 +260,7 @@ class _Run:
         for chunk in batched(found, self.policy.read_back_size):
             wait_until_settled([sent_at for _, sent_at in chunk], self.policy.settle_seconds)
             try:
-                self.exchange.settle([one for one, _ in chunk])
+                self.exchange.settle(chunk)
             except LoaderError as error:
                 self._give_up(error)
                 return False

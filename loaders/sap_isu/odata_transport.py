@@ -28,15 +28,8 @@ from loaders.sap_isu.odata_formats import (
     results_of,
     text_literal,
 )
-from loaders.sap_isu.readings import (
-    DeviceGroup,
-    Outcome,
-    OutcomeKind,
-    ReadingId,
-    SapReading,
-    SentReading,
-    plain_text,
-)
+from loaders.sap_isu.readings import ReadingId, SapReading, SentReading, plain_text
+from loaders.sap_isu.transport import Capabilities, DeviceGroup, Outcome, OutcomeKind, Transport
 
 _SET = "MeterReadingResults"
 _CHILDREN = "DependentMeterReadingResults"
@@ -46,7 +39,7 @@ _NOT_REFUSALS = frozenset({401, 403, 408, 425, 429})
 _READS_PER_BATCH = 100
 
 
-class ODataTransport:
+class ODataTransport(Transport):
     """The road into SAP over ERP_UTILITIES_UMC. It can create readings; it cannot change or delete any.
 
     Args:
@@ -55,6 +48,7 @@ class ODataTransport:
     """
 
     name = "odata"
+    capabilities = Capabilities(knows_orders=True, stores_groups_whole=True)
 
     def __init__(self, client: ODataClient, *, reads_per_batch: int = _READS_PER_BATCH) -> None:
         self.client = client
@@ -63,6 +57,10 @@ class ODataTransport:
     def check(self) -> None:
         """Log on; nothing is changed."""
         self.client.check()
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self.client.close()
 
     def send(self, groups: Sequence[DeviceGroup]) -> list[Outcome]:
         """Send each device's readings in a changeset of its own, once; one outcome per group.

@@ -1,19 +1,17 @@
-"""The values that travel between plan, ledger and SAP: a planned reading, what SAP shows, what a request came to.
+"""The values that travel between plan, ledger and SAP: a planned reading, what is sent of it, what SAP shows.
 
 What belongs here: the types, the identity of a reading and its content hash.
-What stays out: decisions (``states``, ``judgement``), storage (``ledger``) and protocol (``odata``).
+What stays out: decisions (``states``, ``judgement``), storage (``ledger``) and the road (``transport``).
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from enum import StrEnum
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple
 
 from loaders.errors import PermanentError
 
@@ -67,12 +65,20 @@ class PlannedReading:
 
 @dataclass(frozen=True)
 class SentReading:
-    """What a transport has to send for one register."""
+    """What a transport has to send for one register.
+
+    Attributes:
+        order_id: the order that the reading answers, where it is known.
+        document_id: SAP's number of the reading that a correction changes.
+    """
 
     id: ReadingId
     category: str
     reading_result: Decimal
     unit: str | None
+    order_id: str | None = None
+    nmi: str | None = None
+    document_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -85,72 +91,6 @@ class SapReading:
     document_id: str
     category: str = ""
     has_several_reasons: bool = False
-
-
-class OutcomeKind(StrEnum):
-    """What a modifying request came to.
-
-    Attributes:
-        ACCEPTED: SAP said it stored the reading (to be read back all the same).
-        REFUSED: SAP answered for this very reading and said no.
-        NOT_TAKEN: the request was turned away before SAP looked at it; sending again is safe.
-        UNKNOWN: nothing tells.
-    """
-
-    ACCEPTED = "ACCEPTED"
-    REFUSED = "REFUSED"
-    NOT_TAKEN = "NOT_TAKEN"
-    UNKNOWN = "UNKNOWN"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The answer for one device's readings."""
-
-    kind: OutcomeKind
-    message: str = ""
-    document_ids: Mapping[ReadingId, str] | None = None
-    retry_after_seconds: float | None = None
-
-
-DeviceGroup = tuple[SentReading, ...]
-"""The registers of one device, date and reason: they go in one changeset, all or none."""
-
-
-class Transport(Protocol):
-    """A road into SAP. Every method may be called from several threads at once."""
-
-    name: str
-
-    def send(self, groups: Sequence[DeviceGroup]) -> list[Outcome]:
-        """Send readings once, without retrying; one outcome per group, whatever happens on the wire.
-
-        Raises:
-            LoaderError: nothing can have reached SAP (no logon, no connection).
-        """
-
-    def read_back(self, ids: Sequence[ReadingId]) -> Mapping[ReadingId, SapReading]:
-        """What SAP has for these readings; one that is missing from the answer is not in SAP.
-
-        Raises:
-            LoaderError: SAP could not be asked; nothing is known.
-        """
-
-
-@runtime_checkable
-class OrderBook(Protocol):
-    """A transport that can also say whether SAP still waits for a reading."""
-
-    def without_order(self, ids: Sequence[ReadingId]) -> set[ReadingId]:
-        """Those of these readings for whose register SAP says that it has no open order."""
-
-
-def device_groups(readings: Iterable[SentReading]) -> Iterator[DeviceGroup]:
-    """Gather readings that go together, in the order they come."""
-    groups: dict[tuple[str, date, str], list[SentReading]] = defaultdict(list)
-    for one in readings:
-        groups[one.id.device_id, one.id.reading_date, one.id.reason].append(one)
-    yield from (tuple(group) for group in groups.values())
 
 
 def content_hash(reading_result: Decimal) -> str:

@@ -16,7 +16,8 @@ from loaders.errors import PermanentError, TransientError
 from loaders.operational_db import open_engine, upgrade
 from loaders.sap_isu.ledger import Ledger
 from loaders.sap_isu.loader import LoadPolicy, plan_load, run_load
-from loaders.sap_isu.readings import DeviceGroup, Outcome, OutcomeKind, ReadingId, SapReading
+from loaders.sap_isu.readings import ReadingId, SapReading
+from loaders.sap_isu.transport import Capabilities, DeviceGroup, Outcome, OutcomeKind, Transport
 
 DAY = date(2026, 3, 5)
 POLICY = LoadPolicy(settle_seconds=0.0, longest_pause_seconds=0.0)
@@ -31,7 +32,7 @@ class Crash(BaseException):
 
 
 @dataclass
-class PretendSap:
+class PretendSap(Transport):
     """Keeps readings as SAP does, with its duplicate check, and answers as it is told."""
 
     faults: list[str]
@@ -39,6 +40,10 @@ class PretendSap:
     store: dict[ReadingId, SapReading] = field(default_factory=dict)
     commits: list[ReadingId] = field(default_factory=list)
     name: str = "pretend"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(stores_groups_whole=True)
 
     def send(self, groups: Sequence[DeviceGroup]) -> list[Outcome]:
         fault = self.faults.pop() if self.faults else "fine"

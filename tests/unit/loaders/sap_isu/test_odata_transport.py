@@ -12,7 +12,8 @@ import pytest
 from loaders.errors import PermanentError, TransientError
 from loaders.sap_isu.batch import ChangesetReply, Part
 from loaders.sap_isu.odata_transport import ODataTransport, deep_insert, match_readings, outcome_of
-from loaders.sap_isu.readings import OutcomeKind, ReadingError, ReadingId, SentReading, reading_from_row
+from loaders.sap_isu.readings import ReadingError, ReadingId, SentReading, reading_from_row
+from loaders.sap_isu.transport import OutcomeKind
 
 DAY = date(2026, 3, 5)
 DEVICE = "000000000000000007"
