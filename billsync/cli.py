@@ -183,12 +183,15 @@ def _tell(settings: Settings, outcome: DayOutcome, *, as_json: bool) -> None:
         click.echo(json.dumps({
             "first_day": str(outcome.first_day), "last_day": str(outcome.last_day), "run_id": outcome.run_id,
             "is_complete": outcome.is_complete, "failures": list(outcome.failures),
+            "remarks": list(outcome.remarks),
             "seconds_by_step": dict(outcome.seconds_by_step), "report": str(report) if report.exists() else None,
             **summary.as_json(),
         }, indent=2))  # fmt: skip
     else:
         click.echo("\n".join(summary_lines(summary)))
         click.echo(f"\nreport  {report}" if report.exists() else "\nno report was written")
+    for remark in outcome.remarks:
+        click.echo(f"note: {remark}", err=True)
     for failure in outcome.failures:
         click.echo(f"not complete: {failure}", err=True)
     if outcome.failures:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import logging
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import dagster as dg
 
@@ -21,9 +21,12 @@ from billsync.progress import Progress
 from billsync.settings import Settings, load_settings
 from orchestration.build import build_defs
 from orchestration.dbt_runner import dbt_target, project_fingerprint
-from orchestration.outcomes import failed_sources
+from orchestration.outcomes import SourceOutcome, failed_sources, remarked_sources
 from orchestration.partitions import RANGE_END_TAG, RANGE_START_TAG
 from orchestration.systems import Systems, systems_resource_for
+
+if TYPE_CHECKING:
+    from loaders.warehouse import Warehouse
 
 LOCATION: Final = "billsync"
 DAGSTER_YAML: Final = """\
@@ -59,6 +62,7 @@ class DayOutcome:
         run_id: the run in Dagster.
         failures: what keeps the days from being complete, one line each; empty when they are.
         seconds_by_step: how long each step took.
+        remarks: single items that a source could not give, such as one plan; what needs them waits in the queue.
     """
 
     first_day: date
@@ -66,6 +70,7 @@ class DayOutcome:
     run_id: str
     failures: tuple[str, ...] = ()
     seconds_by_step: Mapping[str, float] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
     @property
     def is_complete(self) -> bool:
@@ -118,7 +123,8 @@ def run_days(
     failures = [*follower.failures, *source_failures(Systems(environ), first, last)]
     if not result.success and not failures:
         failures.append(f"the run {run_id} failed before its first step; see {settings.logs}")
-    return DayOutcome(first, last, run_id, tuple(failures), follower.seconds)
+    remarks = source_remarks(Systems(environ), first, last)
+    return DayOutcome(first, last, run_id, tuple(failures), follower.seconds, tuple(remarks))
 
 
 _jobs: dict[tuple[object, ...], dg.JobDefinition] = {}
@@ -142,13 +148,27 @@ def _window(first: date, last: date) -> dict[str, Any]:
 
 def source_failures(systems: Systems, first: date, last: date) -> list[str]:
     """Sources that could not be read: the day went on without them and is not complete."""
+    return _sources_told(failed_sources, systems, first, last)
+
+
+def source_remarks(systems: Systems, first: date, last: date) -> list[str]:
+    """What single items of sources could not be read: the day is complete, the items wait in the queue."""
+    return _sources_told(remarked_sources, systems, first, last)
+
+
+def _sources_told(
+    ask: Callable[[Warehouse, date, date], list[SourceOutcome]], systems: Systems, first: date, last: date
+) -> list[str]:
+    import duckdb  # noqa: PLC0415 - only to tell a missing table from a real failure
+
     from loaders.errors import LoaderError  # noqa: PLC0415 - loaded when used
 
     try:
-        failed = failed_sources(systems.warehouse, first, last)
-    except LoaderError:
+        outcomes = ask(systems.warehouse, first, last)
+    except (LoaderError, duckdb.CatalogException):
+        # A run that stopped before its first source left no table to ask; its failure says why.
         return []
-    return [f"{one.source_name} ({one.billing_day}): {one.detail}" for one in failed]
+    return [f"{one.source_name} ({one.billing_day}): {one.detail}" for one in outcomes]
 
 
 class _Follower:

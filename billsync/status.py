@@ -9,7 +9,7 @@ from datetime import date
 
 import dagster as dg
 
-from billsync.run import DayOutcome, failure_reason, open_instance, source_failures
+from billsync.run import DayOutcome, failure_reason, open_instance, source_failures, source_remarks
 from billsync.settings import Settings
 from orchestration.jobs import BILLING_DAY
 from orchestration.partitions import RANGE_START_TAG, window_of_run
@@ -25,7 +25,9 @@ def last_outcome(settings: Settings, day: date) -> DayOutcome:
         if run is None:
             return DayOutcome(day, day, "", (f"billing day {day} was never run; run: billsync run --day {day}",))
         failures = _failures(instance, run)
-    return DayOutcome(day, day, run.run_id, (*failures, *source_failures(Systems(), day, day)))
+    systems = Systems()
+    remarks = tuple(source_remarks(systems, day, day))
+    return DayOutcome(day, day, run.run_id, (*failures, *source_failures(systems, day, day)), remarks=remarks)
 
 
 def _last_run(instance: dg.DagsterInstance, day: date) -> dg.DagsterRun | None:

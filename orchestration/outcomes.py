@@ -59,9 +59,18 @@ def outcome_write(outcome: SourceOutcome, folder: Path) -> RawWrite:
 
 def failed_sources(warehouse: Warehouse, first: date, last: date) -> list[SourceOutcome]:
     """Sources whose last read failed, for a window of billing days."""
+    return [one for one in _outcomes(warehouse, first, last) if one.status == FAILED]
+
+
+def remarked_sources(warehouse: Warehouse, first: date, last: date) -> list[SourceOutcome]:
+    """Sources that were read but for single items, which their detail names, for a window of billing days."""
+    return [one for one in _outcomes(warehouse, first, last) if one.status == READ and one.detail]
+
+
+def _outcomes(warehouse: Warehouse, first: date, last: date) -> list[SourceOutcome]:
     rows = warehouse.fetch(
         "select billing_day, source_name, status, detail, row_count, started_at, finished_at "
-        "from raw.source_outcomes where status = ? and billing_day between ? and ? order by billing_day, source_name",
-        [FAILED, first, last],
+        "from raw.source_outcomes where billing_day between ? and ? order by billing_day, source_name",
+        [first, last],
     )
     return [SourceOutcome(**row) for row in rows]  # type: ignore[arg-type]

@@ -128,6 +128,15 @@ def write_nem12(path: Path, homes: Sequence[Home], period: tuple[date, date]) ->
     path.write_text("\r\n".join([*lines, "900", ""]))
 
 
+@dataclass(frozen=True)
+class RawAnswer:
+    """What a register in trouble answers in place of a plan."""
+
+    status: int
+    body: bytes
+    content_type: str = "application/json"
+
+
 @contextmanager
 def plan_register(plans: Mapping[str, object]) -> Iterator[str]:
     """Serve a CDR plan register on loopback; yield its base URL (ends in /cds-au/v1)."""
@@ -138,15 +147,19 @@ def plan_register(plans: Mapping[str, object]) -> Iterator[str]:
             if path in ("", "/"):
                 listing = [{"planId": plan_id, "lastUpdated": "2024-07-01T00:00:00Z"} for plan_id in plans]
                 self._answer(200, {"data": {"plans": listing}, "links": {"self": ""}, "meta": {"totalPages": 1}}, "1")
+            elif isinstance(answer := plans.get(path[1:]), RawAnswer):
+                self._send(answer.status, answer.body, answer.content_type, "3")
             elif path[1:] in plans:
-                self._answer(200, plans[path[1:]], "3")
+                self._answer(200, answer, "3")
             else:
                 self._answer(404, {"errors": [{"code": "404", "title": "no such plan", "detail": ""}]}, "3")
 
         def _answer(self, status: int, body: object, version: str) -> None:
-            payload = json.dumps(body).encode()
+            self._send(status, json.dumps(body).encode(), "application/json", version)
+
+        def _send(self, status: int, payload: bytes, content_type: str, version: str) -> None:
             self.send_response(status)
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", content_type)
             self.send_header("x-v", version)
             self.send_header("Content-Length", str(len(payload)))
             self.end_headers()
