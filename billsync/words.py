@@ -57,7 +57,8 @@ def _foreseen(error: Exception) -> tuple[str, str, str] | None:
             return "Preparing the dbt project", _one_line(error), "Correct the model or the profile that it names."
         case SQLAlchemyError():
             said = _one_line(getattr(error, "orig", None) or error)
-            return "Using the operational database", said, "Check BILLSYNC_LEDGER_URL and that its server answers."
+            remedy = "Check free disk space under BILLSYNC_HOME, and that the database of BILLSYNC_LEDGER_URL answers."
+            return "Using a database of billsync's own (ledger, queue, history of runs)", said, remedy
         case OSError():
             place = f" {error.filename}" if error.filename else ""
             why = error.strerror or _one_line(error)
