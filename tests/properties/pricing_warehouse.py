@@ -73,8 +73,8 @@ class PricingWarehouse:
         last = max(case.contract.last_day for case in cases)
         self._add_calendar(cases, first, last)
 
-    def run(self, first_day: date, last_day: date, select: Sequence[str]) -> None:
-        """Run the selected models for a window of billing days."""
+    def run(self, first_day: date, last_day: date, select: Sequence[str], verb: str = "run") -> None:
+        """Run (or seed) the selected nodes for a window of billing days."""
         environment = {
             **os.environ,
             "BILLSYNC_DUCKDB_PATH": str(self.path),
@@ -82,7 +82,7 @@ class PricingWarehouse:
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         }
         command = [
-            sys.executable, "-c", "from dbt.cli.main import cli; cli()", "--quiet", "run",
+            sys.executable, "-c", "from dbt.cli.main import cli; cli()", "--quiet", verb,
             "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT),
             "--target-path", str(self.folder / "target"), "--log-path", str(self.folder / "logs"),
             "--vars", json.dumps({"start_day": first_day.isoformat(), "end_day": last_day.isoformat()}),

@@ -29,6 +29,12 @@
 {% macro default__month_start(date) %}cast(date_trunc('month', {{ date }}) as date){% endmacro %}
 {% macro sqlserver__month_start(date) %}datefromparts(year({{ date }}), month({{ date }}), 1){% endmacro %}
 
+{# The same day so many months later (earlier when negative); the last day of a shorter month. #}
+{% macro add_months(date, months) %}{{ adapter.dispatch('add_months')(date, months) }}{% endmacro %}
+{% macro default__add_months(date, months) %}cast(({{ date }} + to_months(cast({{ months }} as integer))) as date){% endmacro %}
+{% macro sqlserver__add_months(date, months) %}dateadd(month, {{ months }}, {{ date }}){% endmacro %}
+{% macro spark__add_months(date, months) %}add_months({{ date }}, {{ months }}){% endmacro %}
+
 {# Market time written yyyymmddhhmm or yyyymmddhhmmss (anything after the 14th character is dropped: AEMO's own
    example carries 15) to a UTC instant. Null when it is no such time. #}
 {% macro market_time_to_utc(expression) -%}

@@ -12,3 +12,9 @@
     {%- if not flags.INTROSPECT -%}{{ return(false) }}{%- endif -%}
     {{ return(dbt.is_incremental()) }}
 {%- endmacro %}
+
+{# Whether a table that exists has a column: a table built before the column was added has not. #}
+{% macro has_column(relation, column) -%}
+    {%- set names = adapter.get_columns_in_relation(relation) | map(attribute='name') | map('lower') | list -%}
+    {{ return(column in names) }}
+{%- endmacro %}

@@ -28,7 +28,7 @@ issues as (
         and severity = 'ISSUE'
         and rule_code not in (
             'READING_NOT_FORMED', 'SAP_REJECTED', 'SAP_LOCKED', 'SAP_UNKNOWN', 'SAP_REVERSAL_NEEDED', 'BILL_DIFFERS',
-            'BILL_NOT_COMPARABLE', 'SOURCE_UNAVAILABLE'
+            'BILL_NOT_COMPARABLE', 'SOURCE_UNAVAILABLE', 'REVISION_OUTSIDE_WINDOW'
         )
 ),
 

@@ -1,6 +1,8 @@
 -- One row per bill that the run has to work. DUE: its orders are scheduled in the run's window. OPEN: an earlier bill that
--- is not closed, because not all its readings are confirmed by SAP. REVISED: a closed bill whose reads or prices
--- were changed by a delivery of the window.
+-- is not closed, because not all its readings are confirmed by SAP. REVISED: a closed bill that a delivery of the window may
+-- have changed: revised_by says whether its READS, its PRICES (a new plan version) or the retailer's facts (CONTRACT: days,
+-- plan, terms, registers, manual readings) are not those that it was worked with.
+{%- set worked_facts = left_by_earlier_run('intermediate', 'int_bill_facts__worked') %}
 with bills as (
     select
         contract_id,
@@ -42,8 +44,24 @@ closed as (
 nmi_days as (
     select distinct
         nmi,
-        market_date
+        market_date as first_date,
+        market_date as last_date
     from {{ ref('int_channel_days__touched') }}
+    union
+    select
+        records.nmi,
+        case
+            when records.previous_read_date < records.current_read_date
+                then {{ add_days('records.previous_read_date', 1) }}
+            else records.current_read_date
+        end as first_date,
+        records.current_read_date as last_date
+    from {{ ref('stg_meter_data__accumulation_records') }} as records
+    inner join {{ ref('int_meter_files__touched') }} as files
+        on
+            records.billing_day = files.billing_day
+            and records.source = files.source
+            and records.file_name = files.file_name
 ),
 
 revised_by_reads as (
@@ -57,8 +75,8 @@ revised_by_reads as (
     inner join nmi_days
         on
             contracts.nmi = nmi_days.nmi
-            and bills.period_start_date <= nmi_days.market_date
-            and bills.period_end_date >= nmi_days.market_date
+            and bills.period_start_date <= nmi_days.last_date
+            and bills.period_end_date >= nmi_days.first_date
 ),
 
 revised_by_prices as (
@@ -82,6 +100,24 @@ revised_by_prices as (
         between {{ date_literal(var('start_day')) }} and {{ date_literal(var('end_day')) }}
 ),
 
+revised_by_facts as (
+    select
+        facts.contract_id,
+        facts.period_start_date,
+        facts.period_end_date
+    from {{ ref('int_bill_facts__hash') }} as facts
+    {%- if worked_facts %}
+    inner join {{ worked_facts }} as worked
+        on
+            facts.contract_id = worked.contract_id
+            and facts.period_start_date = worked.period_start_date
+            and facts.period_end_date = worked.period_end_date
+    where facts.facts_hash <> worked.facts_hash
+    {%- else %}
+    where 1 = 0
+    {%- endif %}
+),
+
 chosen as (
     select
         bills.contract_id,
@@ -90,8 +126,17 @@ chosen as (
         case
             when bills.period_end_date >= {{ date_literal(var('start_day')) }} then 'DUE'
             when closed.is_closed = 0 then 'OPEN'
-            when revised_by_reads.contract_id is not null or revised_by_prices.contract_id is not null then 'REVISED'
-        end as work_reason
+            when
+                revised_by_reads.contract_id is not null
+                or revised_by_prices.contract_id is not null
+                or revised_by_facts.contract_id is not null
+                then 'REVISED'
+        end as work_reason,
+        case
+            when revised_by_reads.contract_id is not null then 'READS'
+            when revised_by_prices.contract_id is not null then 'PRICES'
+            when revised_by_facts.contract_id is not null then 'CONTRACT'
+        end as revised_by
     from bills
     left join closed
         on
@@ -108,6 +153,11 @@ chosen as (
             bills.contract_id = revised_by_prices.contract_id
             and bills.period_start_date = revised_by_prices.period_start_date
             and bills.period_end_date = revised_by_prices.period_end_date
+    left join revised_by_facts
+        on
+            bills.contract_id = revised_by_facts.contract_id
+            and bills.period_start_date = revised_by_facts.period_start_date
+            and bills.period_end_date = revised_by_facts.period_end_date
 )
 
 select
@@ -122,7 +172,8 @@ select
     coalesce(customers.is_gst_registered, 0) as is_gst_registered,
     contracts.nmi,
     service_points.jurisdiction,
-    chosen.work_reason
+    chosen.work_reason,
+    chosen.revised_by
 from chosen
 left join {{ ref('stg_retailer__contracts') }} as contracts
     on chosen.contract_id = contracts.contract_id

@@ -58,6 +58,41 @@ bill_problems as (
     where outcome in ('DIFFER', 'NOT_COMPARABLE')
 ),
 
+latest_revisions as (
+    select
+        contract_id,
+        period_start_date,
+        period_end_date,
+        revision_day,
+        nmi,
+        to_version,
+        difference_aud,
+        outcome,
+        reason,
+        row_number() over (
+            partition by contract_id, period_start_date, period_end_date order by revision_day desc
+        ) as recency
+    from {{ ref('fct_bill_revisions') }}
+    where outcome <> 'NO_CHANGE'
+),
+
+revision_problems as (
+    select
+        'REVISION_OUTSIDE_WINDOW' as rule_code,
+        revision_day as billing_day,
+        nmi,
+        contract_id,
+        period_start_date,
+        period_end_date,
+        {{ concat_text(["contract_id", "' version '", text_of("to_version", 6)]) }} as subject,
+        {{ concat_text([
+            "'bill '", text_of("period_start_date", 10), "' to '", text_of("period_end_date", 10), "' would be AUD '",
+            text_of("difference_aud"), "' more: '", "reason",
+        ]) }} as detail
+    from latest_revisions
+    where recency = 1 and outcome = 'OUTSIDE_RECOVERY_WINDOW'
+),
+
 problems as (
     select
         rule_code,
@@ -91,6 +126,17 @@ problems as (
         subject,
         detail
     from bill_problems
+    union all
+    select
+        rule_code,
+        billing_day,
+        nmi,
+        contract_id,
+        period_start_date,
+        period_end_date,
+        subject,
+        detail
+    from revision_problems
 )
 
 select

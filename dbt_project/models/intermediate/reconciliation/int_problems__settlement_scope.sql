@@ -15,5 +15,6 @@ inner join {{ ref('exception_rules') }} as rules
             'SAP_REVERSAL_NEEDED',
             'READING_NOT_FORMED',
             'BILL_DIFFERS',
-            'BILL_NOT_COMPARABLE'
+            'BILL_NOT_COMPARABLE',
+            'REVISION_OUTSIDE_WINDOW'
         )

@@ -4,8 +4,33 @@
     incremental_strategy='replace',
     replace_scope='int_shadow_bills__rework',
     replace_on=['contract_id', 'period_start_date', 'period_end_date', 'bill_version'],
-    on_schema_change='fail',
+    on_schema_change='append_new_columns',
 ) }}
+{#- known_from_at is written once, when a version is first computed; running a day again keeps it. -#}
+{%- set has_known = is_incremental() and has_column(this, 'known_from_at') -%}
+{%- set run_end = market_day_end_utc(date_literal(var('end_day'))) %}
+{%- if has_known %}
+with known as (
+    select
+        contract_id,
+        period_start_date,
+        period_end_date,
+        bill_version,
+        known_from_at
+    from {{ this }}
+),
+
+latest as (
+    select
+        contract_id,
+        period_start_date,
+        period_end_date,
+        max(known_from_at) as known_from_at
+    from {{ this }}
+    group by contract_id, period_start_date, period_end_date
+)
+
+{% endif -%}
 select
     bills.contract_id,
     bills.period_start_date,
@@ -26,7 +51,16 @@ select
     bills.status,
     bills.status_reason,
     bills.read_version_at,
-    bills.content_hash
+    bills.content_hash,
+    {% if has_known -%}
+    case
+        when known.bill_version is not null then known.known_from_at
+        when latest.known_from_at > {{ run_end }} then latest.known_from_at
+        else {{ run_end }}
+    end as known_from_at
+    {%- else -%}
+    {{ run_end }} as known_from_at
+    {%- endif %}
 from {{ ref('fct_shadow_bills') }} as bills
 inner join {{ ref('int_shadow_bills__rework') }} as reworked
     on
@@ -34,3 +68,16 @@ inner join {{ ref('int_shadow_bills__rework') }} as reworked
         and bills.period_start_date = reworked.period_start_date
         and bills.period_end_date = reworked.period_end_date
         and bills.bill_version = reworked.bill_version
+{%- if has_known %}
+left join known
+    on
+        bills.contract_id = known.contract_id
+        and bills.period_start_date = known.period_start_date
+        and bills.period_end_date = known.period_end_date
+        and bills.bill_version = known.bill_version
+left join latest
+    on
+        bills.contract_id = latest.contract_id
+        and bills.period_start_date = latest.period_start_date
+        and bills.period_end_date = latest.period_end_date
+{%- endif %}
