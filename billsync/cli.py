@@ -265,9 +265,11 @@ def demo(day: date) -> None:
 @click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True)
 @told
 def ui(port: int) -> None:
-    """Open Dagster on 127.0.0.1: assets, lineage, checks, runs, schedules."""
+    """Open Dagster on 127.0.0.1: assets, lineage, checks, runs, schedules; starts the sandbox where the day uses it."""
+    from billsync.local_sandbox import ensure_sandbox  # noqa: PLC0415 - see module
     from billsync.ui import serve  # noqa: PLC0415 - see module
 
+    ensure_sandbox(os.environ, Progress())
     sys.exit(serve(load_settings(), port))
 
 
