@@ -270,7 +270,7 @@ def ui(port: int) -> None:
     from billsync.ui import serve  # noqa: PLC0415 - see module
 
     ensure_sandbox(os.environ, Progress())
-    sys.exit(serve(load_settings(), port))
+    serve(load_settings(), port)
 
 
 @main.command()

@@ -6,10 +6,9 @@ What belongs here: starting it. What stays out: definitions (``orchestration``).
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from billsync.run import write_dagster_yaml
 from billsync.settings import ConfigurationError, Settings
@@ -36,14 +35,12 @@ def environment(settings: Settings) -> dict[str, str]:
     }
 
 
-def serve(settings: Settings, port: int) -> int:
-    """Serve until interrupted; returns the exit status."""
+def serve(settings: Settings, port: int) -> NoReturn:
+    """Become Dagster's server: who stops this process stops it, with the servers that it started."""
     if not WORKSPACE.is_file():
         msg = f"{WORKSPACE} is missing; run from a clone of the project"
         raise ConfigurationError(msg)
     write_dagster_yaml(settings.dagster_home)
     sys.stderr.write(f"Dagster opens on http://{HOST}:{port} in about half a minute; Ctrl-C ends it\n")
-    try:
-        return subprocess.run(command(port), env=environment(settings), check=False).returncode  # noqa: S603 - our own
-    except KeyboardInterrupt:
-        return 0
+    sys.stderr.flush()
+    os.execve(sys.executable, command(port), environment(settings))  # noqa: S606 - no shell: our own words
