@@ -13,9 +13,10 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 
+from benchmarks import bills
 from benchmarks.measure import report
 
-Work = Callable[[], Mapping[str, int]]
+Work = Callable[[], Mapping[str, float]]
 USAGE = ("fct_daily_usage",)
 DETERMINANTS = ("int_daily_energy__by_rate",)
 
@@ -80,12 +81,45 @@ def build_determinants(home: Path, day: date) -> Work:
     return _models(home, day, DETERMINANTS, already_built=USAGE)
 
 
+def seed_bills(home: Path, day: date, contracts: str) -> Work:
+    """Fill a warehouse with contracts whose bills close on the day; not part of any rate."""
+    warehouse = _systems(home).settings.duckdb_path
+
+    def work() -> Mapping[str, int]:
+        bills.fill(warehouse, day, int(contracts))
+        return {"contracts": int(contracts)}
+
+    return work
+
+
+def store_determinants(home: Path, day: date, first_day: str) -> Work:
+    """Build the daily determinants of the month, as the daily runs before the bills' day do; not part of any rate."""
+    return _models(home, day, bills.STORED, already_built=(), first_day=date.fromisoformat(first_day))
+
+
+def price_bills(home: Path, day: date) -> Work:
+    """Close the bills of the day from the stored daily determinants."""
+    return _models(home, day, bills.PRICED, already_built=("fct_daily_usage",))
+
+
+def price_row_by_row(home: Path, day: date, sample: str) -> Work:
+    """Price some of the same bills row by row and compare every line."""
+    warehouse = _systems(home).settings.duckdb_path
+    return lambda: bills.price_row_by_row(warehouse, int(sample))
+
+
 STAGES: Mapping[str, Callable[..., Work]] = {
-    stage.__name__: stage for stage in (seed, other_sources, read_files, load_raw, build_usage, build_determinants)
-}
+    stage.__name__: stage
+    for stage in (
+        seed, other_sources, read_files, load_raw, build_usage, build_determinants,
+        seed_bills, store_determinants, price_bills, price_row_by_row,
+    )
+}  # fmt: skip
 
 
-def _models(home: Path, day: date, wanted: tuple[str, ...], already_built: tuple[str, ...]) -> Work:
+def _models(
+    home: Path, day: date, wanted: tuple[str, ...], already_built: tuple[str, ...], first_day: date | None = None
+) -> Work:
     from dbt.cli.main import dbtRunner  # noqa: PLC0415
 
     from orchestration.dbt_runner import GLOBAL_ARGS, common_args, load_manifest  # noqa: PLC0415
@@ -95,7 +129,7 @@ def _models(home: Path, day: date, wanted: tuple[str, ...], already_built: tuple
     manifest = load_manifest(target)
     names = _upstream(manifest, wanted) - _upstream(manifest, already_built)
     runner = dbtRunner(manifest=dbtRunner().invoke([*GLOBAL_ARGS, "parse", *common_args(target)]).result)
-    days = f'{{"start_day": "{day}", "end_day": "{day}"}}'
+    days = f'{{"start_day": "{first_day or day}", "end_day": "{day}"}}'
 
     def work() -> Mapping[str, int]:
         result = runner.invoke(
@@ -104,6 +138,9 @@ def _models(home: Path, day: date, wanted: tuple[str, ...], already_built: tuple
         )  # fmt: skip
         if not result.success:
             raise SystemExit(f"dbt failed: {result.exception or [r.message for r in result.result if r.message]}")
+        slowest = sorted(result.result, key=lambda one: one.execution_time, reverse=True)[:12]
+        for one in slowest:
+            print(f"{one.execution_time:8.2f} s  {one.node.name}", file=sys.stderr)
         return {"models": len(names)}
 
     return work
