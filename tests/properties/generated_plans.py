@@ -271,15 +271,21 @@ class PlanDrawer:
         """Make the plan one that must be refused, or nearly so."""
         contract = plan["electricityContract"]
         period = self.random.choice(contract["tariffPeriod"])
-        kind = self.random.choice(["supply", "price", "window", "season", "hole"])
+        kind = self.random.choice(["supply", "price", "window", "season", "hole", "overlap", "absurd"])
         rates = period.get("timeOfUseRates") or [period["singleRate"]]
         rate = self.random.choice(rates)
         if kind == "supply":
             period["dailySupplyCharge"] = self.random.choice(["", "-1.00"])
         elif kind == "price":
             rate["rates"][0]["unitPrice"] = "-0.01"
+        elif kind == "absurd":
+            period["dailySupplyCharge"] = "900000"
         elif kind == "season":
             period["endDate"] = period["startDate"]
         elif "timeOfUse" in rate:
             window = rate["timeOfUse"][0]
+            if kind == "overlap":
+                other = {**rate, "timeOfUse": [{**window, "endTime": "00:00"}]}
+                period["timeOfUseRates"] = [*rates, other]
+                return
             window["startTime"] = "07:10" if kind == "window" else window["endTime"]

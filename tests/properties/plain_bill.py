@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from tests.properties import plain_extras
+from tests.properties import plain_checks, plain_extras
 from tests.properties.plain_pricer import (
     CENT,
     LAST_DAY,
@@ -68,6 +68,8 @@ class BillMaker:
         self._feed_in()
         plain_extras.demand_lines(self)
         plain_extras.fee_lines(self)
+        for plan_id, number, _ in self.first_day:
+            plain_checks.check_plan(self.plans[plan_id][number], self.contract.uses.values())
         return self.bill
 
     def plan_on(self, market_day: date) -> str:

@@ -29,6 +29,7 @@ from tests.properties.plain_pricer import Contract, Json
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DBT_PROJECT = REPOSITORY / "dbt_project"
+BUILT = ("--resource-type", "seed", "--resource-type", "model")
 REGISTER_USE = {"GENERAL": "GENERAL", "CONTROLLED_LOAD": "CONTROLLED_LOAD", "GENERATION": "GENERATION"}
 
 
@@ -73,7 +74,7 @@ class PricingWarehouse:
         last = max(case.contract.last_day for case in cases)
         self._add_calendar(cases, first, last)
 
-    def run(self, first_day: date, last_day: date, select: Sequence[str], verb: str = "run") -> None:
+    def run(self, first_day: date, last_day: date, select: Sequence[str], verb: str = "build") -> None:
         """Run (or seed) the selected nodes for a window of billing days."""
         environment = {
             **os.environ,
@@ -82,7 +83,7 @@ class PricingWarehouse:
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         }
         command = [
-            sys.executable, "-c", "from dbt.cli.main import cli; cli()", "--quiet", verb,
+            sys.executable, "-c", "from dbt.cli.main import cli; cli()", "--quiet", verb, *(BUILT if verb == "build" else ()),
             "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT),
             "--target-path", str(self.folder / "target"), "--log-path", str(self.folder / "logs"),
             "--vars", json.dumps({"start_day": first_day.isoformat(), "end_day": last_day.isoformat()}),

@@ -39,3 +39,8 @@
         end as {{ unit_price_type() }}
     )
 {%- endmacro %}
+
+{# What nobody asks more than, in dollars ex GST; and where a price must be cents (seed validation_parameters). #}
+{% macro price_limit(parameter) -%}
+    {{ validation_parameter('PLAN_NOT_PRICEABLE', parameter, date_literal(var('end_day'))) }}
+{%- endmacro %}

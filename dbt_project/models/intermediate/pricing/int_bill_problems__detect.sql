@@ -112,7 +112,10 @@ plan_problems as (
         5 as problem_rank,
         problems.rule_code,
         problems.construct,
-        {{ concat_text(["'plan '", "tariffs.plan_id", "', '", "problems.construct", "': '", "problems.reason"]) }} as reason
+        {{ concat_text([
+            "'plan '", "tariffs.plan_id", "', '", "case when names.label is null then '' else "
+            ~ concat_text(["names.label", "', '"]) ~ " end", "problems.construct", "': '", "problems.reason",
+        ]) }} as reason
     from {{ ref('int_bill_prices__segment') }} as tariffs
     inner join {{ ref('int_plans__not_priceable') }} as problems
         on
@@ -122,6 +125,12 @@ plan_problems as (
                 problems.section = 'PLAN'
                 or (problems.section = 'TARIFF_PERIOD' and problems.parent_number = tariffs.tariff_period_number)
             )
+    left join {{ ref('int_tariffs__list') }} as names
+        on
+            problems.plan_id = names.plan_id
+            and problems.version_hash = names.version_hash
+            and problems.section = names.section
+            and problems.parent_number = names.parent_number
     union
     select distinct
         tariffs.contract_id,
@@ -131,8 +140,9 @@ plan_problems as (
         5 as problem_rank,
         problems.rule_code,
         problems.construct,
-        {{ concat_text(["'plan '", "tariffs.plan_id", "', '", "lower(tariffs.section)", "' '", text_of('tariffs.parent_number', 4),
-                        "', '", "problems.construct", "': '", "problems.reason"]) }} as reason
+        {{ concat_text([
+            "'plan '", "tariffs.plan_id", "', '", "names.label", "', '", "problems.construct", "': '", "problems.reason",
+        ]) }} as reason
     from {{ ref('int_bill_tariffs__segment') }} as tariffs
     inner join {{ ref('int_bill_channels__list') }} as channels
         on
@@ -146,6 +156,12 @@ plan_problems as (
             and tariffs.version_hash = problems.version_hash
             and tariffs.section = problems.section
             and tariffs.parent_number = problems.parent_number
+    inner join {{ ref('int_tariffs__list') }} as names
+        on
+            tariffs.plan_id = names.plan_id
+            and tariffs.version_hash = names.version_hash
+            and tariffs.section = names.section
+            and tariffs.parent_number = names.parent_number
     where tariffs.section in ('CONTROLLED_LOAD', 'FEED_IN')
 ),
 

@@ -1,6 +1,6 @@
 -- One row per demand charge of a plan version, in dollars ex GST per kW and charge period. Dollars or cents are decided for
--- all demand charges of the version together and by themselves: up to 5 a kW and day, or 60 a kW and month, is dollars; from 10, or
--- 150, cents; between lies doubt. refusal says why a charge has no price beyond doubt.
+-- all demand charges of the version together and by themselves, by the limits of PLAN_NOT_PRICEABLE (seed
+-- validation_parameters): between the greatest dollars and the least cents lies doubt. refusal says why a charge has no price beyond doubt.
 with charges as (
     select
         charges.plan_id,
@@ -32,8 +32,10 @@ with charges as (
         charges.max_demand_kw,
         charges.measurement_period,
         charges.charge_period,
-        case when charges.charge_period = 'DAY' then 5 else 60 end as most_dollars,
-        case when charges.charge_period = 'DAY' then 10 else 150 end as least_cents
+        case when charges.charge_period = 'DAY' then {{ price_limit('MOST_DEMAND_AUD_PER_DAY') }} else {{ price_limit('MOST_DEMAND_AUD') }} end
+            as most_dollars,
+        case when charges.charge_period = 'DAY' then {{ price_limit('LEAST_DEMAND_CENTS_PER_DAY') }} else {{ price_limit('LEAST_DEMAND_CENTS') }} end
+            as least_cents
     from {{ ref('stg_plans__demand_charges') }} as charges
 ),
 
@@ -77,6 +79,8 @@ select
     case
         when coalesce(charges.amount_as_served, -1) < 0 then 'its amount is missing or negative'
         when units.price_unit = 'DOUBT' then 'its amount is neither dollars nor cents beyond doubt'
+        when units.price_unit = 'CENTS' and charges.amount_as_served > 100 * charges.most_dollars
+            then {{ concat_text(["'its amount '", "charges.amount_text", "' is absurd'"]) }}
         when charges.measure_unit <> 'KW' then {{ concat_text(["'it is per '", "charges.measure_unit", "', which needs reactive data'"]) }}
         when
             charges.measurement_period is null or charges.charge_period is null

@@ -1,7 +1,7 @@
 -- One row per plan version: whether its rates and supply charges are served in dollars or in cents. The whole family is
--- decided together: a supply charge above 20 is cents, one up to 20 dollars, and the dearest usage price must agree
--- (nobody asks more than 2 dollars or less than 2 cents for the dearest kWh). Without a supply charge the usage price
--- decides alone. What does not fit is DOUBT and priced by nobody.
+-- decided together: a supply charge above what anybody asks in dollars is cents, one up to that is dollars, and the
+-- dearest usage price must agree. Without a supply charge the usage price decides alone. What does not fit is DOUBT and
+-- priced by nobody. The limits are parameters of PLAN_NOT_PRICEABLE (seed validation_parameters).
 with supply_prices as (
     select
         plan_id,
@@ -49,30 +49,46 @@ evidence as (
     left join energy on versions.plan_id = energy.plan_id and versions.version_hash = energy.version_hash
 ),
 
+limits as (
+    select
+        {{ price_limit('MOST_SUPPLY_AUD') }} as most_supply,
+        {{ price_limit('MOST_USAGE_AUD') }} as most_usage,
+        {{ price_limit('LEAST_USAGE_CENTS') }} as least_cents,
+        {{ price_limit('MOST_FEED_IN_AUD') }} as most_feed_in
+),
+
 decided as (
     select
-        plan_id,
-        version_hash,
-        greatest_usage,
-        greatest_feed_in,
+        evidence.plan_id,
+        evidence.version_hash,
+        evidence.greatest_usage,
+        evidence.greatest_feed_in,
+        limits.most_usage,
+        limits.most_feed_in,
         case
-            when least_supply > 20 and coalesce(greatest_usage, 100) > 2 then 'CENTS'
-            when greatest_supply <= 20 and coalesce(greatest_usage, 0) <= 2 then 'DOLLARS'
-            when greatest_supply is null and greatest_usage > 5 then 'CENTS'
-            when greatest_supply is null and greatest_usage <= 2 then 'DOLLARS'
-            when greatest_supply is null and greatest_usage is null and coalesce(greatest_feed_in, 0) <= 1 then 'DOLLARS'
+            when evidence.least_supply > limits.most_supply and coalesce(evidence.greatest_usage, 100) > limits.most_usage
+                then 'CENTS'
+            when evidence.greatest_supply <= limits.most_supply and coalesce(evidence.greatest_usage, 0) <= limits.most_usage
+                then 'DOLLARS'
+            when evidence.greatest_supply is null and evidence.greatest_usage > limits.least_cents then 'CENTS'
+            when evidence.greatest_supply is null and evidence.greatest_usage <= limits.most_usage then 'DOLLARS'
+            when evidence.greatest_supply is null and evidence.greatest_usage is null and coalesce(evidence.greatest_feed_in, 0) <= 1
+                then 'DOLLARS'
             else 'DOUBT'
         end as price_unit
     from evidence
+    cross join limits
 )
 
 select
     plan_id,
     version_hash,
     case
-        -- Neither 2 dollars a kWh of use nor 2 dollars of credit is a price anybody has seen.
-        when price_unit = 'DOLLARS' and coalesce(greatest_feed_in, 0) > 2 then 'DOUBT'
-        when price_unit = 'CENTS' and (coalesce(greatest_usage, 0) > 200 or coalesce(greatest_feed_in, 0) > 200) then 'DOUBT'
+        when price_unit = 'DOLLARS' and coalesce(greatest_feed_in, 0) > most_feed_in then 'DOUBT'
+        when
+            price_unit = 'CENTS'
+            and (coalesce(greatest_usage, 0) > 100 * most_usage or coalesce(greatest_feed_in, 0) > 100 * most_feed_in)
+            then 'DOUBT'
         else price_unit
     end as price_unit
 from decided

@@ -61,8 +61,11 @@ select
     -- The content changed, but neither of the plan's dates did: from when it holds is anybody's guess.
     case
         when
-            versions.effective_from_at = earlier.effective_from_at
-            and versions.last_updated_at = earlier.last_updated_at
+            earlier.plan_id is not null
+            and coalesce(versions.effective_from_at, {{ date_literal('1900-01-01') }})
+            = coalesce(earlier.effective_from_at, {{ date_literal('1900-01-01') }})
+            and coalesce(versions.last_updated_at, {{ date_literal('1900-01-01') }})
+            = coalesce(earlier.last_updated_at, {{ date_literal('1900-01-01') }})
             then 1
         else 0
     end as is_undated_change,

@@ -25,18 +25,6 @@ with tariff_periods as (
 
 plan_problems as (
     select
-        versions.plan_id,
-        versions.version_hash,
-        'PLAN' as section,
-        cast(null as integer) as parent_number,
-        'prices' as construct,
-        'the prices are neither dollars nor cents beyond doubt' as reason
-    from {{ ref('int_plan_versions__in_force') }} as versions
-    inner join {{ ref('int_plan_price_units__decide') }} as units
-        on versions.plan_id = units.plan_id and versions.version_hash = units.version_hash
-    where units.price_unit = 'DOUBT'
-    union all
-    select
         plan_id,
         version_hash,
         'PLAN' as section,
@@ -52,9 +40,8 @@ plan_problems as (
         'PLAN' as section,
         cast(null as integer) as parent_number,
         'version' as construct,
-        'the plan changed without a new effectiveFrom or lastUpdated' as reason
-    from {{ ref('int_plan_versions__in_force') }}
-    where is_undated_change = 1
+        reason
+    from {{ ref('int_plan_changes__check') }}
     union all
     select distinct
         plan_id,
@@ -101,10 +88,8 @@ plan_problems as (
         'PLAN' as section,
         cast(null as integer) as parent_number,
         'tariffPeriod' as construct,
-        {{ concat_text(["'tariff period '", text_of('tariff_period_number', 4), "' runs from '", "coalesce(start_text, 'nothing')",
-                        "' to '", "coalesce(end_text, 'nothing')"]) }} as reason
-    from tariff_periods
-    where first_month_day is null or last_month_day is null
+        reason
+    from {{ ref('int_plan_seasons__check') }}
 ),
 
 unknown_fields as (
@@ -208,45 +193,16 @@ tariff_problems as (
     where section = 'CONTROLLED_LOAD' and supply_text is not null and coalesce(supply_as_served, -1) < 0
 ),
 
-step_problems as (
-    select distinct
+-- What is wrong anywhere in the general usage of a plan is wrong with the plan, whatever the season.
+price_problems as (
+    select
         plan_id,
         version_hash,
-        section,
-        parent_number,
-        'rates' as construct,
-        case
-            when unit_price_text is null then 'a rate has no price'
-            when unit_price_as_served is null then 'a price is no number'
-            when unit_price_as_served < 0 then 'a price is negative'
-            when coalesce(measure_unit, 'KWH') <> 'KWH' then {{ concat_text(["'a rate is per '", "measure_unit"]) }}
-            else 'the size of a step is no number above zero'
-        end as reason
-    from {{ ref('stg_plans__rates') }}
-    where
-        coalesce(unit_price_as_served, -1) < 0
-        or coalesce(measure_unit, 'KWH') <> 'KWH'
-        or (volume_text is not null and coalesce(volume, 0) <= 0)
-    union all
-    select distinct
-        plan_id,
-        version_hash,
-        section,
-        parent_number,
-        'rates' as construct,
-        'a step before the last has no size' as reason
-    from {{ ref('int_rate_steps__price') }}
-    where is_last_step = 0 and step_volume is null
-    union all
-    select distinct
-        plan_id,
-        version_hash,
-        section,
-        parent_number,
-        'period' as construct,
-        {{ concat_text(["'the period '", "period", "' of a stepped rate has no rule'"]) }} as reason
-    from {{ ref('int_rate_steps__price') }}
-    where period_count is null and (is_last_step = 0 or step_volume is not null)
+        case when section = 'TARIFF_PERIOD' then 'PLAN' else section end as section,
+        case when section <> 'TARIFF_PERIOD' then parent_number end as parent_number,
+        construct,
+        reason
+    from {{ ref('int_plan_prices__check') }}
 ),
 
 window_problems as (
@@ -289,6 +245,22 @@ window_problems as (
             and rates.parent_number = windows.parent_number
             and rates.rate_number = windows.rate_number
     where rates.rate_block <> 'SINGLE_RATE' and windows.plan_id is null
+    union all
+    select
+        checks.plan_id,
+        checks.version_hash,
+        case when checks.section = 'TARIFF_PERIOD' then 'PLAN' else checks.section end as section,
+        case when checks.section <> 'TARIFF_PERIOD' then checks.parent_number end as parent_number,
+        checks.construct,
+        {{ concat_text(["case when checks.section = 'TARIFF_PERIOD' then "
+                        ~ concat_text(["tariffs.label", "': '"]) ~ " else '' end", "checks.reason"]) }} as reason
+    from {{ ref('int_plan_windows__check') }} as checks
+    inner join {{ ref('int_tariffs__list') }} as tariffs
+        on
+            checks.plan_id = tariffs.plan_id
+            and checks.version_hash = tariffs.version_hash
+            and checks.section = tariffs.section
+            and checks.parent_number = tariffs.parent_number
 ),
 
 unsupported as (
@@ -330,7 +302,7 @@ unsupported as (
     where discount_type = 'GUARANTEED'
 )
 
-{% for problems in ['plan_problems', 'unknown_fields', 'supply_problems', 'tariff_problems', 'step_problems', 'window_problems', 'unsupported'] -%}
+{% for problems in ['plan_problems', 'unknown_fields', 'supply_problems', 'tariff_problems', 'price_problems', 'window_problems', 'unsupported'] -%}
 select
     plan_id,
     version_hash,

@@ -44,6 +44,7 @@ select
     windows.is_business_day,
     half_hours.local_start_minute,
     min(windows.rate_number) as rate_number,
+    max(windows.rate_number) as last_rate_number,
     count(distinct windows.rate_number) as rate_count
 from windows
 inner join {{ clock_half_hours() }} as half_hours

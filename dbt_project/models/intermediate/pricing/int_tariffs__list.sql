@@ -1,6 +1,6 @@
 -- One row per tariff that prices energy: a tariff period, a controlled load or a feed-in of a plan version, with the
--- clock it follows, whether it has windows, and the days on which it is offered. One that starts with (or before) its
--- version reaches back as far as the version does.
+-- words that name it to people, the clock it follows, whether it has windows, and the days on which it is offered. One
+-- that starts with (or before) its version reaches back as far as the version does.
 with blocks as (
     select
         plan_id,
@@ -22,6 +22,10 @@ details as (
         'TARIFF_PERIOD' as section,
         tariff_period_number as parent_number,
         display_name,
+        {{ concat_text([
+            "'tariff period '", text_of('tariff_period_number', 4), "' '''", "display_name", "''' ('",
+            "coalesce(start_text, '?')", "' to '", "coalesce(end_text, '?')", "')'",
+        ]) }} as label,
         clock,
         cast(null as date) as start_date,
         cast(null as date) as end_date
@@ -33,6 +37,7 @@ details as (
         'CONTROLLED_LOAD' as section,
         controlled_load_number as parent_number,
         display_name,
+        {{ concat_text(["'controlled load '", text_of('controlled_load_number', 4), "' '''", "display_name", "''''"]) }} as label,
         cast(null as {{ text_type(10) }}) as clock,
         start_date,
         end_date
@@ -44,6 +49,7 @@ details as (
         'FEED_IN' as section,
         feed_in_number as parent_number,
         display_name,
+        {{ concat_text(["'feed-in '", text_of('feed_in_number', 4), "' '''", "display_name", "''''"]) }} as label,
         cast(null as {{ text_type(10) }}) as clock,
         start_date,
         end_date
@@ -56,6 +62,7 @@ select
     details.section,
     details.parent_number,
     details.display_name,
+    details.label,
     coalesce(details.clock, versions.clock) as clock,
     blocks.rate_block,
     blocks.rate_block_count,
