@@ -21,6 +21,8 @@ import click
 from billsync.exceptions_cli import exceptions
 from billsync.explain_cli import explain
 from billsync.progress import Progress
+from billsync.sap_cli import approve, find_plan, plan_lines, sap
+from billsync.sap_limits import sap_limits
 from billsync.settings import ConfigurationError, Settings, load_settings
 from billsync.words import NOT_COMPLETE, plain_errors
 
@@ -96,7 +98,7 @@ def main() -> None:
 @told
 def run(day: date, dry_run: bool, as_json: bool) -> None:  # noqa: FBT001 - click passes flags by name
     """Run one billing day; running it again changes nothing."""
-    _run_and_tell(day, day, _environ(dry_run=dry_run), as_json=as_json)
+    _run_and_tell(day, day, _environ(dry_run=dry_run), as_json=as_json, shows_plan=dry_run)
 
 
 @main.command()
@@ -115,11 +117,13 @@ def _environ(*, dry_run: bool = False) -> Mapping[str, str]:
     return {**os.environ, "BILLSYNC_SAP_WRITE": "0"} if dry_run else dict(os.environ)
 
 
-def _run_and_tell(first: date, last: date, environ: Mapping[str, str], *, as_json: bool) -> None:
+def _run_and_tell(
+    first: date, last: date, environ: Mapping[str, str], *, as_json: bool, shows_plan: bool = False
+) -> None:
     settings = load_settings(environ)
     _refuse_days_outside(settings, first, last)
     outcome = _run(first, last, environ)
-    _tell(settings, outcome, as_json=as_json)
+    _tell(settings, outcome, as_json=as_json, shows_plan=shows_plan)
     if not outcome.is_complete:
         sys.exit(NOT_COMPLETE)
 
@@ -143,6 +147,7 @@ def _require_sources(settings: Settings) -> None:
     settings.require("BILLSYNC_LANDING")
     _require_address(settings, "BILLSYNC_SOURCE_DB_URL")
     _require_address(settings, "BILLSYNC_LEDGER_URL")
+    sap_limits(settings)
 
 
 def _require_home(settings: Settings) -> None:
@@ -174,21 +179,24 @@ def _refuse_days_outside(settings: Settings, first: date, last: date) -> None:
         raise click.UsageError(f"{last} has not begun in market time, where it is {today}")
 
 
-def _tell(settings: Settings, outcome: DayOutcome, *, as_json: bool) -> None:
+def _tell(settings: Settings, outcome: DayOutcome, *, as_json: bool, shows_plan: bool = False) -> None:
     from billsync.summary import read_summary, summary_lines  # noqa: PLC0415 - see module
 
     summary = read_summary(_warehouse(settings), outcome.first_day, outcome.last_day)
     report = settings.report_path(outcome.last_day)
+    plan = find_plan(settings, outcome.last_day)
     if as_json:
         click.echo(json.dumps({
             "first_day": str(outcome.first_day), "last_day": str(outcome.last_day), "run_id": outcome.run_id,
             "is_complete": outcome.is_complete, "failures": list(outcome.failures),
             "remarks": list(outcome.remarks),
             "seconds_by_step": dict(outcome.seconds_by_step), "report": str(report) if report.exists() else None,
-            **summary.as_json(),
+            "load_plan": plan.as_json() if plan else None, **summary.as_json(),
         }, indent=2))  # fmt: skip
     else:
         click.echo("\n".join(summary_lines(summary)))
+        if shows_plan and plan:
+            click.echo("\n" + "\n".join(plan_lines(plan)))
         click.echo(f"\nreport  {report}" if report.exists() else "\nno report was written")
     for remark in outcome.remarks:
         click.echo(f"note: {remark}", err=True)
@@ -289,5 +297,7 @@ def doctor(as_json: bool) -> None:  # noqa: FBT001 - see run
         sys.exit(NOT_COMPLETE)
 
 
+main.add_command(approve)
 main.add_command(exceptions)
 main.add_command(explain)
+main.add_command(sap)

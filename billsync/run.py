@@ -19,6 +19,7 @@ import dagster as dg
 
 from billsync.progress import Progress
 from billsync.settings import Settings, load_settings
+from orchestration.assets.load import PROGRESS_PREFIX
 from orchestration.build import build_defs
 from orchestration.dbt_runner import dbt_target, project_fingerprint
 from orchestration.outcomes import SourceOutcome, failed_sources, remarked_sources
@@ -182,6 +183,8 @@ class _Follower:
     def follow(self, entry: dg.EventLogEntry) -> None:
         event = entry.dagster_event
         if event is None:
+            if entry.user_message.startswith(PROGRESS_PREFIX):
+                self._progress.say(f"  {entry.user_message}")
             return
         step = event.step_key or ""
         if event.is_step_start:

@@ -23,6 +23,7 @@ from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
+from loaders import fence
 from loaders.errors import PermanentError, TransientError, classify_response
 
 _CHUNK_BYTES = 64 * 1024
@@ -119,6 +120,7 @@ class _Call:
     body: bytes | None
     accept_statuses: frozenset[int]
     deadline: float
+    is_repeatable: bool
 
     @property
     def what(self) -> str:
@@ -206,7 +208,9 @@ class HttpSession:
             body = json.dumps(json_body).encode()
             all_headers.setdefault("Content-Type", "application/json")
         deadline = time.monotonic() + self.policy.budget_seconds
-        call = _Call(method, url, dict(params or {}), all_headers, body, frozenset(accept_statuses), deadline)
+        call = _Call(
+            method, url, dict(params or {}), all_headers, body, frozenset(accept_statuses), deadline, is_repeatable
+        )
         attempts = 0
 
         def attempt() -> HttpResponse:
@@ -239,6 +243,8 @@ class HttpSession:
         return too_long or stop_after_attempt(self.policy.max_attempts)(state)
 
     def _once(self, call: _Call, attempt_count: int) -> HttpResponse:
+        if not call.is_repeatable:
+            fence.ask()
         left = max(1.0, call.deadline - time.monotonic())
         timeouts = (min(self.policy.connect_timeout_seconds, left), min(self.policy.read_timeout_seconds, left))
         try:

@@ -118,6 +118,33 @@ load_history = sa.Table(
     sa.Index("ix_load_history_key", "reading_key", "history_id"),
 )
 
+load_plans = sa.Table(
+    "load_plans",
+    metadata,
+    sa.Column("number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("plan_id", sa.Unicode(64), nullable=False),
+    sa.Column("plan_hash", sa.Unicode(64), nullable=False),
+    sa.Column("first_day", sa.Date, nullable=False),
+    sa.Column("last_day", sa.Date, nullable=False),
+    sa.Column("planned_at", UtcDateTime, nullable=False),
+    sa.Column("actor", sa.Unicode(200), nullable=False),
+    sa.Column("shown", sa.UnicodeText, nullable=False),
+    sa.Index("ix_load_plans_days", "last_day", "first_day"),
+)
+
+load_decisions = sa.Table(
+    "load_decisions",
+    metadata,
+    sa.Column("number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("actor", sa.Unicode(200), nullable=False),
+    sa.Column("decision", sa.Unicode(10), nullable=False),
+    sa.Column("plan_hash", sa.Unicode(64)),
+    sa.Column("billing_day", sa.Date),
+    sa.Column("reason", sa.Unicode(1000), nullable=False),
+    sa.Index("ix_load_decisions_plan", "plan_hash", "decision"),
+)
+
 exceptions = sa.Table(
     "exceptions",
     metadata,

@@ -22,6 +22,7 @@ from orchestration.jobs import billing_day_job, settlement_job
 from orchestration.logs import console_logger
 from orchestration.partitions import billing_days
 from orchestration.quality import build_soda_checks
+from orchestration.sap_release import build_run_after_release, release_sap_load, resume_sap_load
 from orchestration.schedules import build_look_again_sensor, build_schedules
 from orchestration.sensors.alerts import alert_on_failed_check, alert_on_failed_run
 from orchestration.stages import DBT_STAGES
@@ -50,6 +51,7 @@ def build_defs(
         stage: sorted(key for assets in transform if assets.op.name == f"dbt_{stage}" for key in assets.keys)
         for stage in DBT_STAGES
     }
+    day_job = billing_day_job(days)
     return dg.Definitions(
         assets=[
             *build_extract_assets(days),
@@ -59,12 +61,13 @@ def build_defs(
             build_report_asset(days, by_stage),
         ],
         asset_checks=[build_soda_checks(read_contracts())],
-        jobs=[billing_day_job(days), settlement_job(days, by_stage)],
+        jobs=[day_job, settlement_job(days, by_stage), release_sap_load, resume_sap_load],
         schedules=build_schedules(runs_by_default=settings.automation_runs),
         sensors=[
             alert_on_failed_run,
             alert_on_failed_check,
             build_look_again_sensor(runs_by_default=settings.automation_runs),
+            build_run_after_release(day_job),
         ],
         resources={"systems": systems_resource, **(resource_overrides or {})},
         executor=dg.in_process_executor,

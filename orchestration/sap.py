@@ -11,30 +11,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+from billsync.sap_limits import sap_limits
 from billsync.settings import ConfigurationError
 from loaders.errors import LoaderError
 from orchestration.outcomes import FAILED, READ, SourceOutcome, outcome_write
+from orchestration.sap_gate import gate_of, guard_of
 from orchestration.sap_transports import ODATA, LateTransport, odata_client, read_back_by
 from orchestration.snapshots import write_staged
 from orchestration.systems import Systems
 
 if TYPE_CHECKING:
     from loaders.sap_isu.ledger import Ledger
-    from loaders.sap_isu.loader import LoadPlan
+    from loaders.sap_isu.loader import LoadPlan, Progress
+    from loaders.sap_isu.plan_shown import ShownPlan
     from loaders.warehouse import RawWrite
 
 ACTOR: Final = "billsync run"
 LOAD: Final = "sap_load"
 READ_BACK: Final = "sap_readback"
 PLANNED_READINGS: Final = "select * from intermediate.int_meter_readings__plan"
-PLANNED_BY_REGISTER: Final = (
-    "select meter_reading_reason, unit, is_held, count(*) as readings, sum(usage_kwh) as usage_kwh "
-    "from intermediate.int_meter_readings__plan group by meter_reading_reason, unit, is_held "
-    "order by meter_reading_reason, unit, is_held"
-)
+PLANNED_BILLS: Final = """
+select distinct p.contract_id, p.reading_date, b.total_inc_gst_aud
+from intermediate.int_meter_readings__plan as p
+inner join marts.fct_shadow_bills as b
+    on b.contract_id = p.contract_id and b.period_start_date = p.period_start_date
+    and b.period_end_date = p.period_end_date
+where b.total_inc_gst_aud is not null"""
 # A reading that SAP has, confirmed or locked, may be billed; the reading's date is the last day of its period.
 LOADED: Final = """
 select distinct l.contract_id
@@ -51,36 +57,65 @@ Facts = dict[str, object]
 
 def plan_readings(systems: Systems, first: date, last: date) -> Facts:
     """Take the run's readings into the ledger and say what would be sent; SAP is not contacted."""
-    plan = _plan(systems, _ledger(systems), first, last)
+    plan, shown = _plan(systems, _ledger(systems), first, last)
     return {
-        "to send": plan.to_send,
-        "held": plan.held,
+        "plan": shown.plan_hash,
+        "to send": shown.to_send,
+        "open from an earlier run": shown.open,
+        "held": shown.held,
         "cancelled": plan.cancelled,
+        "bills": shown.bills,
+        "money at stake (AUD inc GST)": shown.amount_inc_gst_aud,
+        "totals by register": [vars(one) for one in shown.registers],
         "steps": dict(plan.steps),
-        "totals": [{name: str(value) for name, value in row.items()} for row in _totals(systems)],
+        "states": dict(shown.states),
         "problems": list(plan.problems),
-        "sends": "yes" if systems.settings.sap_write else "no: BILLSYNC_SAP_WRITE is off",
+        "sends": _whether_it_sends(systems, shown),
     }
 
 
-def load_readings(systems: Systems, first: date, last: date) -> tuple[Facts, list[str]]:
+def _whether_it_sends(systems: Systems, shown: ShownPlan) -> str:
+    if not systems.settings.sap_write:
+        return "no: BILLSYNC_SAP_WRITE is off"
+    refusal = gate_of(systems).refusal(shown)
+    return "yes" if refusal is None else f"no: {refusal.why}"
+
+
+def load_readings(
+    systems: Systems, first: date, last: date, progress: Progress | None = None
+) -> tuple[Facts, list[str]]:
     """Send what waits and read its status back; returns facts, and what keeps the load from being complete."""
     from loaders.sap_isu.loader import run_load  # noqa: PLC0415 - loaded when used
     from loaders.snapshots import snapshot_ledger  # noqa: PLC0415 - loaded when used
 
     ledger = _ledger(systems)
-    plan = _plan(systems, ledger, first, last)
+    plan, shown = _plan(systems, ledger, first, last)
 
     def act() -> tuple[Facts, list[str]]:
         if not systems.settings.sap_write:
             return {"sent": 0, "states": dict(ledger.counts(plan.plan_id))}, []
+        limits = sap_limits(systems.settings)
         transport = LateTransport(systems)
         try:
-            result = run_load(ledger, transport, plan, write_enabled=True)
+            result = run_load(
+                ledger,
+                transport,
+                plan,
+                write_enabled=True,
+                concurrency=limits.concurrency,
+                batch_size=limits.batch_size,
+                progress=progress,
+                guard=guard_of(systems, shown, ACTOR),
+            )
         finally:
             transport.close()
         problems = list(result.problems)
-        facts: Facts = {"sent": result.sent, "states": dict(result.states), "seconds": round(result.elapsed_seconds, 3)}
+        facts: Facts = {
+            "plan": shown.plan_hash,
+            "sent": result.sent,
+            "states": dict(result.states),
+            "seconds": round(result.elapsed_seconds, 3),
+        }
         return facts, problems
 
     facts, problems = _recorded(systems, LOAD, last, act)
@@ -116,14 +151,23 @@ def _count(facts: Mapping[str, object]) -> int:
     return value if isinstance(value, int) else 0
 
 
-def _plan(systems: Systems, ledger: Ledger, first: date, last: date) -> LoadPlan:
+def _plan(systems: Systems, ledger: Ledger, first: date, last: date) -> tuple[LoadPlan, ShownPlan]:
+    """Plan into the ledger, and keep what is shown of the plan: a person releases just that."""
     from loaders.sap_isu.loader import plan_load  # noqa: PLC0415 - loaded when used
+    from loaders.sap_isu.plan_shown import keep_shown, show_plan  # noqa: PLC0415 - loaded when used
 
-    return plan_load(ledger, systems.warehouse.fetch(PLANNED_READINGS), first_day=first, last_day=last)
+    plan = plan_load(ledger, systems.warehouse.fetch(PLANNED_READINGS), first_day=first, last_day=last)
+    bills = systems.warehouse.fetch(PLANNED_BILLS)
+    amounts = {
+        (str(row["contract_id"]), _day(row["reading_date"])): Decimal(str(row["total_inc_gst_aud"])) for row in bills
+    }
+    shown = show_plan(ledger, plan.plan_id, first, last, amounts)
+    keep_shown(ledger, shown)
+    return plan, shown
 
 
-def _totals(systems: Systems) -> list[dict[str, Any]]:
-    return systems.warehouse.fetch(PLANNED_BY_REGISTER)
+def _day(value: object) -> date:
+    return value if isinstance(value, date) else date.fromisoformat(str(value)[:10])
 
 
 def _ledger(systems: Systems) -> Ledger:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from loaders import fence
 from loaders.errors import LoaderError
 from loaders.sap_isu.judgement import LedgerReading, judge_read_back, vanished_message
 from loaders.sap_isu.lease import Lease
@@ -36,6 +37,27 @@ _EVENT_WITHOUT_ANSWER = {
 }
 
 
+_REJECTING = frozenset({Event.REFUSED, Event.FOUND_DIFFERENT})
+_STILL_OPEN = frozenset({Event.NOT_FOUND, Event.OUTCOME_UNKNOWN, Event.NOT_TAKEN, Event.ACCEPTED})
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How SAP answered: readings with a definite answer, and those of them that it rejected."""
+
+    answered: int = 0
+    rejected: int = 0
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(self.answered + other.answered, self.rejected + other.rejected)
+
+    @classmethod
+    def of(cls, changes: Sequence[Change]) -> Tally:
+        """Count what was recorded."""
+        events = [change.event for change in changes if change.event not in _STILL_OPEN]
+        return cls(len(events), sum(event in _REJECTING for event in events))
+
+
 @dataclass(frozen=True)
 class BatchReport:
     """What an exchange came to.
@@ -46,6 +68,7 @@ class BatchReport:
         is_failure: no answer about any reading came.
         is_turned_away: the requests did not even get through, after all retries.
         retry_after_seconds: the pause that SAP asked for.
+        tally: how SAP answered.
     """
 
     sent: int
@@ -54,6 +77,7 @@ class BatchReport:
     is_turned_away: bool = False
     message: str = ""
     retry_after_seconds: float = 0.0
+    tally: Tally = Tally()
 
 
 @dataclass(frozen=True)
@@ -75,7 +99,8 @@ class Exchange:
         if not groups:
             return BatchReport(sent=0, open=0)
         try:
-            outcomes = self.transport.send(groups)
+            with fence.raised(self.lease.refuse_if_lapsed):
+                outcomes = self.transport.send(groups)
         except LoaderError as error:
             self._record([Change(one.id.key, Event.NOT_TAKEN, error.why) for one in claimed])
             raise
@@ -86,7 +111,7 @@ class Exchange:
         pairs = list(zip(groups, outcomes, strict=True))
         unanswered = [(g, o) for g, o in pairs if o.kind in _EVENT_WITHOUT_ANSWER]
         self._record(_unanswered_changes(unanswered))
-        still_open = self._settle_answered(
+        still_open, tally = self._settle_answered(
             [pair for pair in pairs if pair not in unanswered], is_last_round=is_last_round
         )
         return BatchReport(
@@ -96,13 +121,17 @@ class Exchange:
             is_turned_away=all(outcome.kind == OutcomeKind.NOT_TAKEN for outcome in outcomes),
             message=unanswered[0][1].message if unanswered else "",
             retry_after_seconds=max((o.retry_after_seconds or 0.0 for _, o in unanswered), default=0.0),
+            tally=tally,
         )
 
-    def settle(self, doubtful: Sequence[tuple[ReadingId, datetime | None]]) -> None:
+    def settle(self, doubtful: Sequence[tuple[ReadingId, datetime | None]]) -> Tally:
         """Wait for late answers, ask SAP about readings and record what it shows.
 
         Args:
             doubtful: readings, each with the instant of sending where its outcome is open.
+
+        Returns:
+            How SAP has answered.
 
         Raises:
             LoaderError: SAP could not be asked; the ledger is as it was.
@@ -110,13 +139,12 @@ class Exchange:
         ids = [one for one, _ in doubtful]
         answers = self._late_answers(doubtful)
         if not self.transport.capabilities.can_read_back:
-            self._record(_changes_for_a_person(doubtful, answers))
-            return
+            return self._record(_changes_for_a_person(doubtful, answers))
         found = self.transport.read_back(ids)
         refused = [one for one, outcome in answers.items() if outcome.kind == OutcomeKind.REFUSED]
         gone = self._without_order([one for one in refused if one not in found])
         known = self.ledger.known([one.key for one in ids])
-        self._record([c for one in ids for c in _settled_changes(known[one.key], one, answers, found, gone)])
+        return self._record([c for one in ids for c in _settled_changes(known[one.key], one, answers, found, gone)])
 
     def _late_answers(self, doubtful: Sequence[tuple[ReadingId, datetime | None]]) -> dict[ReadingId, Outcome]:
         """What has been answered since the readings left, waited for as long as the transport says."""
@@ -133,15 +161,17 @@ class Exchange:
             time.sleep(_POLL_SECONDS)
         return answers
 
-    def _settle_answered(self, pairs: Sequence[tuple[DeviceGroup, Outcome]], *, is_last_round: bool) -> int:
+    def _settle_answered(
+        self, pairs: Sequence[tuple[DeviceGroup, Outcome]], *, is_last_round: bool
+    ) -> tuple[int, Tally]:
         """Read back what SAP has answered for; only that makes a success a success, and a refusal final."""
         if not pairs:
-            return 0
+            return 0, Tally()
         ids = [one.id for group, _ in pairs for one in group]
         if not self.transport.capabilities.can_read_back:
             changes = [c for group, o in pairs for one in group for c in _change_for_a_person(one.id, o)]
-            self._record(changes)
-            return sum(change.event == Event.OUTCOME_UNKNOWN for change in changes)
+            tally = self._record(changes)
+            return sum(change.event == Event.OUTCOME_UNKNOWN for change in changes), tally
         try:
             found = self.transport.read_back(ids)
             refused = [one.id for group, outcome in pairs if outcome.kind == OutcomeKind.REFUSED for one in group]
@@ -149,22 +179,24 @@ class Exchange:
             gone = self._without_order(absent)
         except LoaderError as error:
             self._record(_not_read_back_changes(pairs, error.why))
-            return len(ids)
+            return len(ids), Tally()
         known = self.ledger.known([one.key for one in ids])
         is_final = is_last_round or not self.transport.capabilities.stores_groups_whole
         changes = []
         for group, outcome in pairs:
             changes += _answered_changes(group, outcome, known, found, gone, is_final=is_final)
-        self._record(changes)
-        return sum(change.event in {Event.NOT_FOUND, Event.OUTCOME_UNKNOWN} for change in changes)
+        tally = self._record(changes)
+        return sum(change.event in {Event.NOT_FOUND, Event.OUTCOME_UNKNOWN} for change in changes), tally
 
     def _without_order(self, absent: Sequence[ReadingId]) -> set[ReadingId]:
         """Which refused readings have lost their order; none where the transport cannot tell."""
         return self.transport.without_order(absent) if absent and self.transport.capabilities.knows_orders else set()
 
-    def _record(self, changes: Sequence[Change]) -> None:
+    def _record(self, changes: Sequence[Change]) -> Tally:
         if changes:
-            self.ledger.apply(changes)
+            # Under the lease: what another run has taken over is that run's to record.
+            self.ledger.apply(changes, self.lease)
+        return Tally.of(changes)
 
 
 def wait_until_settled(sent_at: Collection[datetime | None], settle_seconds: float) -> None:

@@ -98,6 +98,7 @@ class Lease:
     seconds: float = DEFAULT_SECONDS
     wait_seconds: float = 0.0
     holder: str = field(default_factory=new_holder)
+    _good_until: float = field(default=0.0, init=False, repr=False)
     _stop: threading.Event = field(default_factory=threading.Event, init=False, repr=False)
     _thread: threading.Thread | None = field(default=None, init=False, repr=False)
 
@@ -123,6 +124,7 @@ class Lease:
         """
         deadline = time.monotonic() + self.wait_seconds
         while True:
+            began = _elapsed()
             try:
                 with self.engine.begin() as connection:
                     self._take_all(connection)
@@ -131,6 +133,7 @@ class Lease:
                     raise
                 time.sleep(_POLL_SECONDS)
             else:
+                self._good_until = began + self.seconds
                 return
 
     def verify(self, connection: Connection) -> None:
@@ -149,11 +152,23 @@ class Lease:
             for chunk in _chunks(self.names)
         )
         if held != len(self.names):
-            raise LeaseLostError(
-                f"Loading {_told(self.names)}",
-                "this process lost its lease, most likely because it stood still for too long",
-                "Run the day again; what was sent is read back first.",
-            )
+            raise self._lost()
+
+    def refuse_if_lapsed(self) -> None:
+        """Fail when the lease may have run out, by this machine's own clock: cheap enough to ask before every request.
+
+        Raises:
+            LeaseLostError: so that nothing leaves that another run may be sending by now.
+        """
+        if _elapsed() >= self._good_until:
+            raise self._lost()
+
+    def _lost(self) -> LeaseLostError:
+        return LeaseLostError(
+            f"Loading {_told(self.names)}",
+            "this process lost its lease, most likely because it stood still for too long",
+            "Run the day again; what was sent is read back first.",
+        )
 
     def release(self) -> None:
         """Give back what is still ours."""
@@ -199,14 +214,19 @@ class Lease:
                 self._renew()
 
     def _renew(self) -> None:
+        began = _elapsed()
         with self.engine.begin() as connection:
             until = utc_now(connection) + timedelta(seconds=self.seconds)
-            for chunk in _chunks(self.names):
+            renewed = sum(
                 connection.execute(
                     sa.update(leases)
                     .where(leases.c.lease_name.in_(chunk), leases.c.holder == self.holder)
                     .values(expires_at=until)
-                )
+                ).rowcount
+                for chunk in _chunks(self.names)
+            )
+        if renewed == len(self.names):
+            self._good_until = began + self.seconds
 
 
 def _held(name: str, holder: str) -> LeaseHeldError:
@@ -225,6 +245,12 @@ def _told(names: tuple[str, ...]) -> str:
 
 def _chunks(names: tuple[str, ...]) -> Iterable[tuple[str, ...]]:
     return (names[start : start + _CHUNK] for start in range(0, len(names), _CHUNK))
+
+
+def _elapsed() -> float:
+    """Seconds that also pass while the machine sleeps, where the system counts them."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
 def _machine() -> str:

@@ -164,9 +164,12 @@ class Ledger:
                 lease.verify(connection)
             self._apply(connection, changes)
 
-    def declare_absent(self, reading_key: str, reason: str) -> None:
-        """A person looked into SAP and says that the reading is not there: it may be sent again."""
-        self.apply([Change(reading_key, Event.NOT_FOUND, f"said to be absent from SAP: {reason}", takes_wanted=True)])
+    def day_of(self, reading_key: str) -> date:
+        """The billing day of a reading that is in the ledger."""
+        with reading(self.engine) as connection:
+            query = sa.select(_TABLE.billing_day).where(_TABLE.reading_key == reading_key)
+            day: date = connection.execute(query).scalar_one()
+            return day
 
     def known(self, keys: Sequence[str]) -> dict[str, LedgerReading]:
         """What the ledger has under these keys."""

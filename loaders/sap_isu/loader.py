@@ -18,9 +18,10 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from typing import Protocol
 
 from loaders.errors import LoaderError, TransientError
-from loaders.sap_isu.exchange import BatchReport, Exchange, wait_until_settled
+from loaders.sap_isu.exchange import BatchReport, Exchange, Tally, wait_until_settled
 from loaders.sap_isu.lease import DEFAULT_SECONDS, PLAN_LEASE, Lease, LeaseHeldError, day_lease
 from loaders.sap_isu.ledger import Ledger
 from loaders.sap_isu.ledger_rows import batched
@@ -40,6 +41,16 @@ _UNFINISHED = frozenset({State.PLANNED, *IN_DOUBT})
 
 class PlanReplacedError(TransientError):
     """The plan in the ledger is not this run's any more."""
+
+
+class Guard(Protocol):
+    """Who may say that nothing is sent, or nothing more (``gate``)."""
+
+    def refusal(self) -> LoaderError | None:
+        """Why nothing may be sent now; None when it may."""
+
+    def brake(self, tally: Tally) -> LoaderError | None:
+        """Why nothing more is sent after SAP has answered like this; None to go on."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +166,7 @@ def run_load(
     batch_size: int = 50,
     progress: Progress | None = None,
     policy: LoadPolicy | None = None,
+    guard: Guard | None = None,
 ) -> LoadResult:
     """Bring the plan's readings into SAP; safe to call again after any interruption.
 
@@ -167,6 +179,7 @@ def run_load(
         batch_size: devices in one request.
         progress: told after every batch.
         policy: limits.
+        guard: may keep the load from sending, or stop it; what is open is read back all the same.
 
     Raises:
         LeaseHeldError: another run is loading one of these days.
@@ -177,7 +190,7 @@ def run_load(
     if not write_enabled:
         return LoadResult(plan, ledger.counts(plan.plan_id), 0, plan.problems, 0.0, is_write_enabled=False)
     with _begin(ledger, plan, policy) as lease:
-        run = _Run(Exchange(ledger, transport, lease), plan, policy, concurrency, batch_size, progress)
+        run = _Run(Exchange(ledger, transport, lease), plan, policy, concurrency, batch_size, progress, guard)
         run.work()
         run.note_leftovers()
     return LoadResult(
@@ -231,6 +244,7 @@ class _Run:
     concurrency: int
     batch_size: int
     progress: Progress | None
+    guard: Guard | None = None
     sent: int = 0
     problems: list[str] = field(default_factory=list)
     _done: int = 0
@@ -238,6 +252,7 @@ class _Run:
     _turned_away_in_a_row: int = 0
     _pause_seconds: float = 0.0
     _last_message: str = ""
+    _tally: Tally = field(default_factory=Tally)
     _stop: threading.Event = field(default_factory=threading.Event)
     _started: float = field(default_factory=time.monotonic)
 
@@ -246,12 +261,22 @@ class _Run:
         if not self._settle(_LOOKED_AT_AGAIN):
             return
         for number in range(1, self.policy.rounds + 1):
+            if self._is_refused():
+                return
             is_last = number == self.policy.rounds
             was_tried = self._send_round(is_last_round=is_last)
             if not was_tried or not self._settle(IN_DOUBT) or self._stop.is_set():
                 return
             if not is_last and self._pause_seconds:
                 time.sleep(min(self._pause_seconds, self.policy.longest_pause_seconds))
+
+    def _is_refused(self) -> bool:
+        """Whether something waits that may not be sent; the reason is told."""
+        refusal = self.guard.refusal() if self.guard else None
+        if refusal is None or not self.exchange.ledger.counts(self.plan.plan_id)[State.PLANNED]:
+            return False
+        self._give_up(refusal)
+        return True
 
     def _settle(self, states: Iterable[State]) -> bool:
         """Read back what is in these states; False when SAP cannot be asked, so nothing may be sent either."""
@@ -260,10 +285,13 @@ class _Run:
         for chunk in batched(found, self.policy.read_back_size):
             wait_until_settled([sent_at for _, sent_at in chunk], self.policy.settle_seconds)
             try:
-                self.exchange.settle(chunk)
+                tally = self.exchange.settle(chunk)
             except LoaderError as error:
                 self._give_up(error)
                 return False
+            if self._tally.answered or self.sent:
+                # What was rejected in an earlier run and still is does not count again.
+                self._judge(tally)
         return True
 
     def _send_round(self, *, is_last_round: bool) -> bool:
@@ -276,7 +304,8 @@ class _Run:
             for keys in self._batches():
                 was_tried = True
                 pending.add(pool.submit(self.exchange.send, keys, is_last_round=is_last_round))
-                if len(pending) >= self.concurrency:
+                # The first batch goes alone: where SAP rejects everything, little has left by then.
+                if len(pending) >= (self.concurrency if self.sent else 1):
                     pending = self._take_finished(pending, total)
                 if self._stop.is_set() or self._failures_in_a_row >= self.policy.most_failed_batches:
                     break
@@ -306,12 +335,20 @@ class _Run:
         self._failures_in_a_row = self._failures_in_a_row + 1 if report.is_failure else 0
         self._pause_seconds = max(self._pause_seconds, report.retry_after_seconds)
         self._last_message = report.message or self._last_message
+        self._judge(report.tally)
         self._turned_away_in_a_row = self._turned_away_in_a_row + 1 if report.is_turned_away else 0
         if self._turned_away_in_a_row >= self.policy.most_failed_batches:
             # The HTTP layer has retried each within its budget; more batches would only wait as long.
             self._give_up(
                 TransientError("Sending readings to SAP", report.message, "Run the day again when SAP answers.")
             )
+
+    def _judge(self, tally: Tally) -> None:
+        """Add up how SAP answers; stop where the guard says so."""
+        self._tally += tally
+        brake = self.guard.brake(self._tally) if self.guard and tally.rejected else None
+        if brake is not None:
+            self._give_up(brake)
 
     def note_leftovers(self) -> None:
         """Say why the load is not complete when nothing else has said so."""

@@ -5,6 +5,7 @@ tables. What stays out: deciding anything (``loaders/exception_queue``, ``loader
 """
 
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,12 +15,15 @@ from orchestration.assets.transform import DUCKDB_POOL
 from orchestration.partitions import run_window
 from orchestration.quality import READINGS_PLAN
 from orchestration.sap import ACTOR, load_readings, plan_readings, read_back_billed
+from orchestration.sap_gate import brake_on_differing_bills
 from orchestration.snapshots import write_staged
 from orchestration.systems import Systems
 from orchestration.translation import EXCEPTIONS_AFTER_LOAD, FRESH_BY_MORNING, owner_of, raw_key
 
 LOAD_PLAN = dg.AssetKey(["sap", "load_plan"])
 SAP_CHECK = "sap_answered"
+PROGRESS_PREFIX = "load into SAP: "
+SECONDS_BETWEEN_LINES = 2.0
 Decorator = Callable[[Callable[..., Any]], dg.AssetsDefinition]
 
 
@@ -76,6 +80,9 @@ def build_exception_assets(partitions_def: dg.PartitionsDefinition[str]) -> list
 
     @_step("exception_queue_after_load", after, partitions_def)
     def exception_queue_after_load(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+        brake = brake_on_differing_bills(context.resources.systems, run_window(context)[1], ACTOR)
+        if brake is not None:
+            context.log.error(brake)
         return _merge(context, "int_problems__settlement", "int_problems__settlement_scope")
 
     return [exception_queue, exception_queue_after_load]
@@ -133,13 +140,35 @@ def build_load_assets(partitions_def: dg.PartitionsDefinition[str]) -> list[dg.A
     @_step("sap_load", ledger, partitions_def, sap_answered="SAP took or refused every reading of the plan")
     def sap_load(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
         refuse_failed_checks(context)
-        yield _judged(context, *load_readings(context.resources.systems, *run_window(context)))
+        progress = SpokenProgress(context.log.info)
+        yield _judged(context, *load_readings(context.resources.systems, *run_window(context), progress))
 
     @_step("sap_readback", billed, partitions_def, sap_answered="SAP could be asked what it has billed")
     def sap_readback(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
         yield _judged(context, *read_back_billed(context.resources.systems, run_window(context)[1]))
 
     return [sap_plan, sap_load, sap_readback]
+
+
+class SpokenProgress:
+    """Says how far a load is, at most every few seconds: done, of, rate, time left.
+
+    Args:
+        say: where a line goes.
+    """
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._said_at = time.monotonic()
+
+    def __call__(self, done: int, total: int, rate: float) -> None:
+        """Called by the loader after every batch; the last batch is always told of."""
+        now = time.monotonic()
+        if now - self._said_at < SECONDS_BETWEEN_LINES and done < total:
+            return
+        self._said_at = now
+        left = f", {(total - done) / rate:.0f} s left" if rate > 0 and done < total else ""
+        self._say(f"{PROGRESS_PREFIX}{done:,} of {total:,} readings, {rate:,.0f} a second{left}")
 
 
 def _shown(facts: Mapping[str, object], *checks: dg.AssetCheckResult) -> dg.MaterializeResult[Any]:

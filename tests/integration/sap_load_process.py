@@ -1,9 +1,13 @@
-"""One load in a process of its own, to be killed: python -m tests.integration.sap_load_process URL LEDGER CONTRACTS."""
+"""One load in a process of its own, to be killed or stopped.
+
+``python -m tests.integration.sap_load_process URL LEDGER CONTRACTS [LEASE_SECONDS]``
+"""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 
 from loaders.http import HttpPolicy
@@ -74,5 +78,11 @@ def load(
 
 
 if __name__ == "__main__":
-    result = load(open_ledger(sys.argv[2]), open_transport(sys.argv[1]), list(rows(int(sys.argv[3]))))
+    lease_seconds = float(sys.argv[4]) if len(sys.argv) > 4 else POLICY.lease_seconds
+    result = load(
+        open_ledger(sys.argv[2]),
+        open_transport(sys.argv[1]),
+        list(rows(int(sys.argv[3]))),
+        policy=replace(POLICY, lease_seconds=lease_seconds),
+    )
     print(result.states, result.problems)

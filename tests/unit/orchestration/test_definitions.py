@@ -17,6 +17,7 @@ from checks.runner import read_contracts
 from orchestration.build import build_defs
 from orchestration.dbt_runner import dbt_target, load_manifest
 from orchestration.jobs import BILLING_DAY, SETTLEMENT_JOB
+from orchestration.sap_release import RELEASE_JOB, RESUME_JOB
 from orchestration.stages import ORDER
 from tests.conftest import REPOSITORY
 
@@ -137,7 +138,7 @@ def test_every_soda_check_and_dbt_test_is_an_asset_check(definitions: dg.Definit
 
 
 def test_jobs_schedule_and_sensors_are_there_and_unattended_work_is_off_by_default(definitions: dg.Definitions) -> None:
-    assert {job.name for job in definitions.jobs or ()} == {BILLING_DAY, SETTLEMENT_JOB}
+    assert {job.name for job in definitions.jobs or ()} == {BILLING_DAY, SETTLEMENT_JOB, RELEASE_JOB, RESUME_JOB}
     [schedule] = definitions.schedules or ()
     assert isinstance(schedule, dg.ScheduleDefinition)
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 6 * * *", "Australia/Brisbane")
@@ -146,6 +147,7 @@ def test_jobs_schedule_and_sensors_are_there_and_unattended_work_is_off_by_defau
         "alert_on_failed_check",
         "alert_on_failed_run",
         "look_again_at_unbilled",
+        "run_after_release",
     }
 
 

@@ -1,0 +1,96 @@
+"""How a load into SAP behaves, read from the settings: speed, release by a person, and when it pauses itself.
+
+What belongs here: text into checked values. What stays out: the names and their defaults (``settings``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Final
+
+from billsync.settings import ConfigurationError, Settings
+
+APPROVALS: Final = ("none", "required")
+_MOST_AT_ONCE: Final = 32
+_MOST_DEVICES: Final = 500
+
+
+@dataclass(frozen=True)
+class SapLimits:
+    """Checked values of the names ``BILLSYNC_SAP_*`` that steer a load.
+
+    Attributes:
+        needs_approval: whether a plan waits for a person's release.
+        concurrency: requests in flight.
+        batch_size: devices in one request.
+        stop_least: rejected readings, or differing bills, below which a load never pauses itself.
+        stop_rejected_share: share of rejected readings above which it does.
+        stop_differing_share: share of differing bills above which it does.
+        ca_bundle: certificates to trust instead of the built-in ones.
+    """
+
+    needs_approval: bool
+    concurrency: int
+    batch_size: int
+    stop_least: int
+    stop_rejected_share: Decimal
+    stop_differing_share: Decimal
+    ca_bundle: Path | None
+
+
+def sap_limits(settings: Settings) -> SapLimits:
+    """Read and check them.
+
+    Raises:
+        ConfigurationError: a value that is none; the message names the variable.
+    """
+    return SapLimits(
+        needs_approval=_choice(settings, "BILLSYNC_SAP_APPROVAL", APPROVALS) == "required",
+        concurrency=_number(settings, "BILLSYNC_SAP_CONCURRENCY", _MOST_AT_ONCE),
+        batch_size=_number(settings, "BILLSYNC_SAP_BATCH_SIZE", _MOST_DEVICES),
+        stop_least=_number(settings, "BILLSYNC_SAP_STOP_COUNT", None),
+        stop_rejected_share=_share(settings, "BILLSYNC_SAP_STOP_REJECTED"),
+        stop_differing_share=_share(settings, "BILLSYNC_SAP_STOP_DIFFERING"),
+        ca_bundle=_bundle(settings),
+    )
+
+
+def _choice(settings: Settings, name: str, allowed: tuple[str, ...]) -> str:
+    value = settings.get(name) or ""
+    if value not in allowed:
+        raise _wrong(name, value, f"one of {', '.join(allowed)}")
+    return value
+
+
+def _number(settings: Settings, name: str, most: int | None) -> int:
+    value = settings.get(name) or ""
+    if not (value.isascii() and value.isdigit()) or int(value) < 1 or (most is not None and int(value) > most):
+        raise _wrong(name, value, f"a whole number from 1{f' to {most}' if most else ' on'}")
+    return int(value)
+
+
+def _share(settings: Settings, name: str) -> Decimal:
+    value = settings.get(name) or ""
+    try:
+        share = Decimal(value)
+    except InvalidOperation:
+        share = Decimal(-1)
+    if not (share.is_finite() and 0 <= share <= 1):
+        raise _wrong(name, value, "a share between 0 and 1, such as 0.10; 1 never stops")
+    return share
+
+
+def _bundle(settings: Settings) -> Path | None:
+    value = settings.get("BILLSYNC_SAP_CA_BUNDLE")
+    if not value:
+        return None
+    path = Path(value).expanduser().absolute()
+    if not path.is_file():
+        raise _wrong("BILLSYNC_SAP_CA_BUNDLE", value, "a file with certificates (PEM)")
+    return path
+
+
+def _wrong(name: str, value: str, wanted: str) -> ConfigurationError:
+    return ConfigurationError(f"{name} is {value!r}; it must be {wanted}")
