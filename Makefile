@@ -7,7 +7,7 @@ export DAGSTER_DISABLE_TELEMETRY := yes
 export SODA_CORE_TELEMETRY_ENABLED := false
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 .DEFAULT_GOAL := help
-.PHONY: help install lock demo ui test lint types bench clean docs
+.PHONY: help install lock demo ui test lint types torture bench clean docs
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -40,6 +40,9 @@ lint: install ## ruff, sqlfluff
 
 types: install ## mypy --strict
 	$(BIN)/mypy
+
+torture: install ## kill the load into SAP at a hundred random points, and cut its network
+	BILLSYNC_TORTURE=100 $(BIN)/python -m pytest tests/integration/test_sap_torture.py
 
 bench: install ## measure speed and memory (docs/performance.md)
 	$(BIN)/python -m benchmarks

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
+from multiprocessing.synchronize import Event
 
 from loaders.http import HttpPolicy
 from loaders.operational_db import open_engine, upgrade
@@ -75,6 +76,13 @@ def load(
         batch_size=batch_size,
         policy=policy,
     )
+
+
+def load_until_killed(url: str, ledger_url: str, contracts: int, begun: Event) -> None:
+    """A load of small batches, which says when it begins."""
+    ledger, transport = open_ledger(ledger_url), open_transport(url)
+    begun.set()
+    load(ledger, transport, list(rows(contracts)), batch_size=1, concurrency=3)
 
 
 if __name__ == "__main__":
