@@ -97,15 +97,25 @@ def _join(parts: Sequence[str], boundary: str) -> str:
 
 
 def _split(body: bytes, boundary: str) -> list[bytes]:
-    delimiter = re.compile(rb"(?:\A|\r?\n)--" + re.escape(boundary.encode()) + rb"(--)?[ \t]*(?=\r?\n|\Z)")
+    """Cut at the lines that are the delimiter; by search, since every reply has a boundary of its own to look for."""
+    delimiter = b"--" + boundary.encode()
     parts: list[bytes] = []
     start: int | None = None
-    for match in delimiter.finditer(body):
-        if start is not None:
-            parts.append(_without_first_line_end(body[start : match.start()]))
-        if match[1]:
-            return parts
-        start = match.end()
+    at = body.find(delimiter)
+    while at >= 0:
+        after = at + len(delimiter)
+        if at == 0 or body[at - 1 : at] == b"\n":
+            is_last = body.startswith(b"--", after)
+            line_end = body.find(b"\n", after)
+            line_end = len(body) if line_end < 0 else line_end
+            # A line that only begins like the delimiter is content.
+            if not body[after + 2 * is_last : line_end].strip(b" \t\r"):
+                if start is not None:
+                    parts.append(body[start:at].removesuffix(b"\n").removesuffix(b"\r"))
+                if is_last:
+                    return parts
+                start = line_end + 1
+        at = body.find(delimiter, after)
     msg = "the reply breaks off before its closing boundary"
     raise BatchFormatError(msg)
 
