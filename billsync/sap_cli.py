@@ -160,6 +160,7 @@ def plan_lines(plan: ShownPlan) -> list[str]:
         f"Plan of the load of {span}, planned {plan.planned_at}",
         f"  hash            {plan.plan_hash}",
         f"  to send         {plan.to_send:,} readings of {plan.bills:,} bills",
+        f"  corrections     {plan.corrections:,} of readings that SAP has and has not billed; over OData by hand",
         f"  money at stake  {plan.amount_inc_gst_aud} AUD including GST",
         f"  open            {plan.open:,} from an earlier run: read back first, sent again only if SAP has them not",
         f"  held            {plan.held:,} left out",

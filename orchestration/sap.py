@@ -61,6 +61,7 @@ def plan_readings(systems: Systems, first: date, last: date) -> Facts:
     return {
         "plan": shown.plan_hash,
         "to send": shown.to_send,
+        "corrections": shown.corrections,
         "open from an earlier run": shown.open,
         "held": shown.held,
         "cancelled": plan.cancelled,

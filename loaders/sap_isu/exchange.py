@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from loaders import fence
@@ -123,6 +123,29 @@ class Exchange:
             retry_after_seconds=max((o.retry_after_seconds or 0.0 for _, o in unanswered), default=0.0),
             tally=tally,
         )
+
+    def correct(self, keys: Sequence[str]) -> BatchReport:
+        """Send new values for readings that SAP has and has not billed, once, and read back what became of them.
+
+        Raises:
+            LoaderError: nothing reached SAP; the readings stay on the worklist.
+        """
+        claimed = self.ledger.claim_corrections(keys, self.lease)
+        groups = list(device_groups(claimed))
+        if not groups:
+            return BatchReport(sent=0, open=0)
+        with fence.raised(self.lease.refuse_if_lapsed):
+            outcomes = self.transport.correct(groups)
+        heard = {one.id: outcome for group, outcome in zip(groups, outcomes, strict=True) for one in group}
+        awaited = [(one, datetime.now(UTC)) for one, outcome in heard.items() if outcome.kind == OutcomeKind.AWAITED]
+        heard.update(self._late_answers(awaited))
+        ids = [one.id for one in claimed]
+        if self.transport.capabilities.can_read_back:
+            found = self.transport.read_back(ids)
+            known = self.ledger.known([one.key for one in ids])
+            changes = [c for one in ids for c in _corrected_changes(known[one.key], found.get(one), heard[one])]
+            self._record(changes)
+        return BatchReport(sent=len(claimed), open=0)
 
     def settle(self, doubtful: Sequence[tuple[ReadingId, datetime | None]]) -> Tally:
         """Wait for late answers, ask SAP about readings and record what it shows.
@@ -265,6 +288,16 @@ def _settled_changes(
         return [Change(one.key, Event.OUTCOME_UNKNOWN, message, document_id=document)]
     refusal = outcome.message or "refused without a reason" if outcome.kind == OutcomeKind.REFUSED else None
     return _read_back_changes(known, found.get(one), refusal)
+
+
+def _corrected_changes(known: LedgerReading, found: SapReading | None, outcome: Outcome) -> list[Change]:
+    """What the read-back says after a correction; where SAP kept the old value, its own words go with it."""
+    changes = _read_back_changes(known, found)
+    said = f"correction {outcome.kind.lower()}: {outcome.message}".rstrip(": ")
+    return [
+        replace(change, message=f"{said}; {change.message}") if change.event == Event.FOUND_DIFFERENT else change
+        for change in changes
+    ]
 
 
 def _not_read_back_changes(pairs: Sequence[tuple[DeviceGroup, Outcome]], why: str) -> list[Change]:

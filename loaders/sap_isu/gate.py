@@ -185,11 +185,11 @@ class PlanGuard:
     tell: Callable[[LoadPausedError], None]
 
     def refusal(self) -> LoaderError | None:
-        """See ``loader.Guard``."""
+        """Why nothing may be sent now; None when it may."""
         return self.gate.refusal(self.plan)
 
     def brake(self, tally: Tally) -> LoaderError | None:
-        """See ``loader.Guard``: pauses all loading where too much was rejected."""
+        """Why nothing more is sent after SAP has answered like this: pauses all loading; None to go on."""
         reason = self.rule.too_many_rejected(tally.rejected, tally.answered)
         if reason is None or self.gate.pause() is not None:
             return None

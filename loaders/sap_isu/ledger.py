@@ -28,6 +28,7 @@ from loaders.sap_isu.ledger_rows import (
     change_row,
     hold_note,
     id_of,
+    is_correctable,
     known_of,
     planned_row,
     rows_by_key,
@@ -43,6 +44,12 @@ from loaders.sap_isu.states import HELD_BY_SAP, IN_DOUBT, Event, State, next_sta
 _PAGE = 2000
 _MESSAGE_LENGTH = 1000
 _TABLE = load_readings.c
+_CORRECTABLE = (
+    _TABLE.state == State.REVERSAL_NEEDED,
+    _TABLE.wanted_reading_result.is_not(None),
+    _TABLE.is_held == 0,
+    _TABLE.is_billed == 0,
+)
 
 
 @dataclass
@@ -156,6 +163,36 @@ class Ledger:
             claimed = [dict(row) for row in rows]
             self._note(connection, [self._history(row, Event.SEND, State.PLANNED, now, None) for row in claimed])
         return [sent_of(row) for row in claimed]
+
+    def correctable(self, plan_id: str) -> list[str]:
+        """Keys of the plan's readings of which SAP has another value that it has not billed, by device."""
+        query = (
+            sa.select(_TABLE.reading_key)
+            .where(_TABLE.plan_run_id == plan_id, *_CORRECTABLE)
+            .order_by(_TABLE.device_id, _TABLE.reading_date, _TABLE.meter_reading_reason, _TABLE.register_id)
+        )
+        with reading(self.engine) as connection:
+            return list(connection.execute(query).scalars())
+
+    def claim_corrections(self, keys: Sequence[str], lease: Lease) -> list[SentReading]:
+        """Note that new values leave for readings that SAP has, and give them as they are to be sent.
+
+        Raises:
+            LeaseLostError: nothing was noted.
+        """
+        batch_id = str(uuid.uuid4())
+        with self.engine.begin() as connection:
+            lease.verify(connection)
+            now = utc_now(connection)
+            found = rows_by_key(connection, keys, lock=True)
+            before = {key: dict(row) for key, row in found.items()}
+            claimed = [row for row in found.values() if is_correctable(row)]
+            for row in claimed:
+                row.update(batch_id=batch_id, sent_at=now, attempt_count=row["attempt_count"] + 1)
+            write_rows(connection, before, found, now)
+            event, state = Event.CORRECTION_SENT, State.REVERSAL_NEEDED
+            self._note(connection, [self._history(row, event, state, now, row["message"]) for row in claimed])
+        return [sent_of({**row, "reading_result": row["wanted_reading_result"]}) for row in claimed]
 
     def apply(self, changes: Sequence[Change], lease: Lease | None = None) -> None:
         """Record what happened to readings, all or nothing, along the state diagram."""

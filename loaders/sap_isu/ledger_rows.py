@@ -75,7 +75,11 @@ def planned_row(row: Row | None, planned: PlannedReading, decision: PlanDecision
             wanted_reading_result=plain_text(planned.reading_result),
             wanted_unrounded_reading=plain_text(planned.unrounded_reading),
             wanted_content_hash=planned.content_hash,
+            is_held=int(planned.is_held),
+            hold_reason=planned.hold_reason,
         )
+    elif row["state"] == State.REVERSAL_NEEDED and decision.step == PlanStep.KEEP:
+        changed.update(is_held=int(planned.is_held), hold_reason=planned.hold_reason)
     elif decision.step == PlanStep.WISH_GONE:
         changed.update(dict.fromkeys(_WISH), message=decision.message)
     return changed
@@ -157,6 +161,16 @@ def sent_of(row: Row) -> SentReading:
         order_id=row["meter_reading_order_id"],
         nmi=row["nmi"],
         document_id=row["sap_document_id"],
+    )
+
+
+def is_correctable(row: Row) -> bool:
+    """Whether a new value may be sent for what SAP has: it differs, is not billed, and nothing holds its bill."""
+    return (
+        row["state"] == State.REVERSAL_NEEDED
+        and row["wanted_reading_result"] is not None
+        and not row["is_held"]
+        and not row["is_billed"]
     )
 
 

@@ -18,7 +18,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from loaders.errors import LoaderError, TransientError
 from loaders.sap_isu.exchange import BatchReport, Exchange, Tally, wait_until_settled
@@ -28,6 +28,9 @@ from loaders.sap_isu.ledger_rows import batched
 from loaders.sap_isu.readings import PlannedReading, ReadingError, reading_from_row
 from loaders.sap_isu.states import IN_DOUBT, State
 from loaders.sap_isu.transport import Transport
+
+if TYPE_CHECKING:
+    from loaders.sap_isu.gate import PlanGuard
 
 Progress = Callable[[int, int, float], None]
 """Called with readings done, readings in all, and readings per second."""
@@ -41,16 +44,6 @@ _UNFINISHED = frozenset({State.PLANNED, *IN_DOUBT})
 
 class PlanReplacedError(TransientError):
     """The plan in the ledger is not this run's any more."""
-
-
-class Guard(Protocol):
-    """Who may say that nothing is sent, or nothing more (``gate``)."""
-
-    def refusal(self) -> LoaderError | None:
-        """Why nothing may be sent now; None when it may."""
-
-    def brake(self, tally: Tally) -> LoaderError | None:
-        """Why nothing more is sent after SAP has answered like this; None to go on."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +159,7 @@ def run_load(
     batch_size: int = 50,
     progress: Progress | None = None,
     policy: LoadPolicy | None = None,
-    guard: Guard | None = None,
+    guard: PlanGuard | None = None,
 ) -> LoadResult:
     """Bring the plan's readings into SAP; safe to call again after any interruption.
 
@@ -244,7 +237,7 @@ class _Run:
     concurrency: int
     batch_size: int
     progress: Progress | None
-    guard: Guard | None = None
+    guard: PlanGuard | None = None
     sent: int = 0
     problems: list[str] = field(default_factory=list)
     _done: int = 0
@@ -260,6 +253,8 @@ class _Run:
         """Settle what is open, then send in rounds until nothing waits or nothing moves."""
         if not self._settle(_LOOKED_AT_AGAIN):
             return
+        if self._is_refused() or not self._correct():
+            return
         for number in range(1, self.policy.rounds + 1):
             if self._is_refused():
                 return
@@ -273,9 +268,26 @@ class _Run:
     def _is_refused(self) -> bool:
         """Whether something waits that may not be sent; the reason is told."""
         refusal = self.guard.refusal() if self.guard else None
-        if refusal is None or not self.exchange.ledger.counts(self.plan.plan_id)[State.PLANNED]:
+        ledger = self.exchange.ledger
+        if refusal is None or not (ledger.counts(self.plan.plan_id)[State.PLANNED] or self._corrections()):
             return False
         self._give_up(refusal)
+        return True
+
+    def _corrections(self) -> list[str]:
+        """What SAP has, has not billed, and this transport can change."""
+        wanted = self.exchange.ledger.correctable(self.plan.plan_id)
+        # Asked for only where there is something: a run with nothing to do needs no transport.
+        return wanted if wanted and self.exchange.transport.capabilities.can_correct else []
+
+    def _correct(self) -> bool:
+        """Send new values for what SAP has, once in a run; False when SAP could not be reached."""
+        for keys in batched(self._corrections(), self.batch_size):
+            try:
+                self.sent += self.exchange.correct(keys).sent
+            except LoaderError as error:
+                self._give_up(error)
+                return False
         return True
 
     def _settle(self, states: Iterable[State]) -> bool:

@@ -23,7 +23,7 @@ import sqlalchemy as sa
 
 from loaders.operational_db import load_plans, load_readings, reading, utc_now
 from loaders.sap_isu.ledger import Ledger
-from loaders.sap_isu.ledger_rows import Row, shown_state
+from loaders.sap_isu.ledger_rows import Row, is_correctable, shown_state
 from loaders.sap_isu.readings import plain_text
 from loaders.sap_isu.states import IN_DOUBT, State
 
@@ -52,6 +52,7 @@ class ShownPlan:
     Attributes:
         plan_hash: changes when, and only when, the plan does.
         to_send: readings that wait to be sent.
+        corrections: readings of which SAP has another value that it has not billed; sent where the transport can.
         open: readings sent earlier whose outcome is open; sent again only if SAP is seen not to have them.
         held: readings left out because an exception holds their bill.
         bills: bills behind ``to_send``.
@@ -64,6 +65,7 @@ class ShownPlan:
     first_day: str
     last_day: str
     to_send: int
+    corrections: int
     open: int
     held: int
     bills: int
@@ -76,7 +78,7 @@ class ShownPlan:
     @property
     def waits(self) -> int:
         """Readings that this plan may send."""
-        return self.to_send + self.open
+        return self.to_send + self.corrections + self.open
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -91,6 +93,7 @@ class _Sum:
     digest: Any = field(default_factory=hashlib.sha256)
     states: Counter[str] = field(default_factory=Counter)
     registers: dict[tuple[str, str, str], tuple[int, Decimal]] = field(default_factory=dict)
+    corrections: int = 0
     bills: set[tuple[str, date]] = field(default_factory=set)
     all_bills: set[tuple[str, date]] = field(default_factory=set)
 
@@ -102,9 +105,13 @@ class _Sum:
         bill = (str(row["contract_id"] or ""), row["reading_date"])
         self.all_bills.add(bill)
         value = row["wanted_reading_result"] or row["reading_result"]
-        self.digest.update(f"{row['reading_key']}|{value}|{row['meter_reading_category']}\n".encode())
-        if state == State.PLANNED:
+        line = f"{row['reading_key']}|{value}|{row['meter_reading_category']}|{row['is_held']}\n"
+        self.digest.update(line.encode())
+        is_correction = is_correctable(dict(row))
+        self.corrections += is_correction
+        if state == State.PLANNED or is_correction:
             self.bills.add(bill)
+        if state == State.PLANNED:
             key = (row["register_id"], row["meter_reading_reason"], row["unit"] or "")
             number, usage = self.registers.get(key, (0, Decimal(0)))
             self.registers[key] = (number + 1, usage + Decimal(row["usage_kwh"] or 0))
@@ -133,6 +140,7 @@ def show_plan(ledger: Ledger, plan_id: str, first: date, last: date, amounts: Bi
         first_day=first.isoformat(),
         last_day=last.isoformat(),
         to_send=states[State.PLANNED],
+        corrections=summed.corrections,
         open=sum(states[state] for state in IN_DOUBT),
         held=states["HELD"],
         bills=len(summed.bills),
@@ -182,7 +190,7 @@ def _rows(ledger: Ledger, plan_id: str) -> Iterable[Row]:
         sa.select(
             _TABLE.reading_key, _TABLE.state, _TABLE.is_held, _TABLE.contract_id, _TABLE.reading_date,
             _TABLE.wanted_reading_result, _TABLE.reading_result, _TABLE.meter_reading_category,
-            _TABLE.register_id, _TABLE.meter_reading_reason, _TABLE.unit, _TABLE.usage_kwh,
+            _TABLE.register_id, _TABLE.meter_reading_reason, _TABLE.unit, _TABLE.usage_kwh, _TABLE.is_billed,
         )
         .where(_TABLE.plan_run_id == plan_id)
         .order_by(_TABLE.reading_key)

@@ -8,6 +8,7 @@ What stays out: what makes an event happen (``loader``, ``judgement``) and where
        └──NOT_FOUND────┘ ├──REFUSED─────────▶ REJECTED ──PLAN──▶ PLANNED
                          └──…_WITHOUT_ORDER─▶ CANCELLED ─PLAN──▶ PLANNED
     CONFIRMED, LOCKED ──VALUE_CHANGED──▶ REVERSAL_NEEDED ──(read back)──▶ CONFIRMED │ LOCKED │ PLANNED
+                                           └──CORRECTION_SENT──┘ where the transport can correct and SAP has not billed
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ class State(StrEnum):
         REJECTED: SAP refused it and does not have it, or has another value in its place.
         UNKNOWN: no answer arrived; only reading SAP back can tell.
         CANCELLED: its order is gone; it will not be sent.
-        REVERSAL_NEEDED: SAP has a value that is not right any more and that this transport cannot correct.
+        REVERSAL_NEEDED: SAP has a value that is not right any more: corrected where the transport can and SAP has
+            not billed it, else by a person.
     """
 
     PLANNED = "PLANNED"
@@ -60,6 +62,7 @@ class Event(StrEnum):
     FOUND_BILLED = "FOUND_BILLED"
     FOUND_LOCKED = "FOUND_LOCKED"
     FOUND_DIFFERENT = "FOUND_DIFFERENT"
+    CORRECTION_SENT = "CORRECTION_SENT"
 
 
 _FOUND: Mapping[Event, State] = {
@@ -118,6 +121,8 @@ TRANSITIONS: Mapping[State, Mapping[Event, State]] = MappingProxyType(
         },
         State.REVERSAL_NEEDED: {
             **_FOUND,
+            # A correction sets a value, so what a crash leaves open is read back and, if need be, set again.
+            Event.CORRECTION_SENT: State.REVERSAL_NEEDED,
             Event.VALUE_CHANGED: State.REVERSAL_NEEDED,
             Event.FOUND_DIFFERENT: State.REVERSAL_NEEDED,
             Event.NOT_FOUND: State.PLANNED,
@@ -132,7 +137,7 @@ IN_DOUBT = frozenset({State.SENT, State.UNKNOWN})
 """SAP may or may not have the reading: read back before anything else."""
 
 HELD_BY_SAP = frozenset({State.CONFIRMED, State.LOCKED, State.REVERSAL_NEEDED})
-"""SAP was seen to have the reading: it is never sent again."""
+"""SAP was seen to have the reading: it is never created again."""
 
 
 class IllegalTransitionError(PermanentError):

@@ -158,7 +158,7 @@ def test_load_two_processes_at_once_one_works_the_other_stops_with_a_clear_word(
     contracts = 40
     write_retailer(tmp_path / "larger.db", contracts)
     load_from_retailer(tmp_path / "larger.db", sap.store.path)
-    sap.gateway.settings.latency_seconds = 0.05
+    sap.gateway.settings.latency_seconds = 0.5
     command = [sys.executable, "-m", "tests.integration.sap_load_process",
                sap.client.url, str(ledger.engine.url), str(contracts)]  # fmt: skip
     first = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -168,6 +168,7 @@ def test_load_two_processes_at_once_one_works_the_other_stops_with_a_clear_word(
     assert second.returncode != 0
     assert f"process {first.pid} on" in second.stderr
     assert "is working on it" in second.stderr
+    sap.gateway.settings.latency_seconds = 0.0
     told, _ = first.communicate(timeout=60)
     assert f"'CONFIRMED': {2 * contracts}" in told
     assert_ledger_equals_sap(ledger, sap)
