@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from billsync.local_sandbox import is_up
+from billsync.sap_limits import sap_limits
 from billsync.settings import ConfigurationError, Settings, load_settings, unknown_names
 
 # Versions that were proven together (docs/adr): exact where an inner interface is used.
@@ -175,15 +176,16 @@ def _apis(settings: Settings, _environ: Mapping[str, str]) -> Iterator[Finding]:
         if url is None:
             yield Finding(ok=True, what=what, why=f"BILLSYNC_{name} is not set; needed only if the system is used")
         else:
-            yield _reached(what, url)
+            yield _reached(what, url, sap_limits(settings).ca_bundle if what == "SAP" else None)
 
 
-def _reached(what: str, url: str) -> Finding:
+def _reached(what: str, url: str, ca_bundle: Path | None) -> Finding:
     """Whether something answers at an address; any HTTP answer will do, nothing is logged on or changed."""
     import requests  # noqa: PLC0415 - see _guarded
 
+    verify = str(ca_bundle) if ca_bundle else True
     try:
-        status = requests.get(url, timeout=HTTP_SECONDS, allow_redirects=False).status_code
+        status = requests.get(url, timeout=HTTP_SECONDS, allow_redirects=False, verify=verify).status_code
     except requests.RequestException as error:
         fix = "check the address, the network and that the system is up"
         return Finding(ok=False, what=what, why=f"{url}: {type(error).__name__}", fix=fix)

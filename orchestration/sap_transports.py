@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from billsync.settings import SAP_READBACKS, ConfigurationError, Settings
+from orchestration.sap_http import sap_policy
 
 if TYPE_CHECKING:
     from loaders.sap_isu.odata import ODataClient
@@ -71,6 +72,7 @@ def odata_client(settings: Settings) -> ODataClient:
             password=settings.require("SAP_PASSWORD"),
             client=settings.get("SAP_CLIENT"),
             path=settings.require("SAP_ODATA_PATH"),
+            policy=sap_policy(settings),
         )
     )
 

@@ -17,6 +17,8 @@ _STATUS_LINE = re.compile(rb"HTTP/\d\.\d (\d{3})")
 _BOUNDARY = re.compile(r'boundary="?([^";,\s]{1,200})"?', re.IGNORECASE)
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _MOST_NESTED = 2
+# A batch of ours has at most some hundred parts; an answer with far more is no answer to it.
+_MOST_DELIMITERS = 10_000
 
 
 class BatchFormatError(ValueError):
@@ -102,7 +104,9 @@ def _split(body: bytes, boundary: str) -> list[bytes]:
     parts: list[bytes] = []
     start: int | None = None
     at = body.find(delimiter)
-    while at >= 0:
+    for _ in range(_MOST_DELIMITERS):
+        if at < 0:
+            break
         after = at + len(delimiter)
         if at == 0 or body[at - 1 : at] == b"\n":
             is_last = body.startswith(b"--", after)
@@ -116,7 +120,7 @@ def _split(body: bytes, boundary: str) -> list[bytes]:
                     return parts
                 start = line_end + 1
         at = body.find(delimiter, after)
-    msg = "the reply breaks off before its closing boundary"
+    msg = "the reply has too many parts" if at >= 0 else "the reply breaks off before its closing boundary"
     raise BatchFormatError(msg)
 
 
