@@ -16,6 +16,7 @@ import click
 import duckdb
 
 from benchmarks.measure import Measurement, machine, measured
+from benchmarks.sap_load import measure_load
 
 DAY = "2026-03-05"
 RATED = ("read_files", "load_raw", "build_usage", "build_determinants")
@@ -24,18 +25,32 @@ RATED = ("read_files", "load_raw", "build_usage", "build_determinants")
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--sizes", default="1000,10000,100000", show_default=True, help="Service points, comma-separated.")
 @click.option("--home", type=click.Path(path_type=Path), help="Folder for the data; a temporary one by default.")
-def main(sizes: str, home: Path | None) -> None:
-    """Measure files to daily determinants for each number of service points."""
+@click.option("--sap-readings", default=100_000, show_default=True, help="Readings to load into SAP; 0 for none.")
+def main(sizes: str, home: Path | None, sap_readings: int) -> None:
+    """Measure files to daily determinants for each number of service points, and the load into SAP."""
     click.echo(f"machine: {machine()}\n")
-    click.echo("| service points | intervals | stage | seconds | intervals/s | peak MiB |")
-    click.echo("| ---: | ---: | --- | ---: | ---: | ---: |")
-    for size in (int(word) for word in sizes.split(",")):
+    if sizes:
+        click.echo("| service points | intervals | stage | seconds | intervals/s | peak MiB |")
+        click.echo("| ---: | ---: | --- | ---: | ---: | ---: |")
+    for size in (int(word) for word in sizes.split(",") if word):
         folder = Path(tempfile.mkdtemp(prefix="billsync-bench-", dir=home))
         try:
             _measure_size(folder, size)
         finally:
             _sandbox(folder, "down")
             shutil.rmtree(folder, ignore_errors=True)
+    if sap_readings:
+        _measure_sap(sap_readings)
+
+
+def _measure_sap(readings: int) -> None:
+    """The load with five requests in flight, and a tenth and a fiftieth of it to see rate and memory beside it."""
+    click.echo("\n| readings into SAP | in flight | seconds | readings/s | peak MiB |")
+    click.echo("| ---: | ---: | ---: | ---: | ---: |")
+    for number, in_flight in ((readings // 50, 1), (readings // 10, 5), (readings, 5)):
+        one = measure_load(number, in_flight)
+        rate = number / one.seconds
+        click.echo(f"| {number:,} | {in_flight} | {one.seconds:.1f} | {rate:,.0f} | {one.peak_mib:,.0f} |")
 
 
 def _measure_size(folder: Path, size: int) -> None:

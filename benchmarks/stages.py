@@ -108,11 +108,18 @@ def price_row_by_row(home: Path, day: date, sample: str) -> Work:
     return lambda: bills.price_row_by_row(warehouse, int(sample))
 
 
+def load_sap(home: Path, _day: date, url: str, contracts: str, in_flight: str) -> Work:
+    """Load readings into an SAP that serves already."""
+    from benchmarks.sap_load import load_work  # noqa: PLC0415
+
+    return load_work(home, url, int(contracts), int(in_flight))
+
+
 STAGES: Mapping[str, Callable[..., Work]] = {
     stage.__name__: stage
     for stage in (
         seed, other_sources, read_files, load_raw, build_usage, build_determinants,
-        seed_bills, store_determinants, price_bills, price_row_by_row,
+        seed_bills, store_determinants, price_bills, price_row_by_row, load_sap,
     )
 }  # fmt: skip
 

@@ -215,20 +215,22 @@ def rows_by_key(connection: Connection, keys: Sequence[str], *, lock: bool) -> d
 
 def write_rows(connection: Connection, before: Mapping[str, Row], rows: Mapping[str, Row], now: datetime) -> None:
     """Insert what is new and update what differs; a row that only moved to a newer plan keeps its time."""
-    new, changed = [], []
+    new, changed, names = [], [], {"updated_at"}
     for key, row in rows.items():
         old = before.get(key)
         if old is None:
             new.append({**row, "created_at": now, "updated_at": now})
         elif old != row:
-            is_touched = {**old, "plan_run_id": row["plan_run_id"]} != row
+            differing = {name for name, value in row.items() if value != old[name]}
+            names |= differing
+            is_touched = differing != {"plan_run_id"}
             changed.append({**row, "updated_at": now if is_touched else old["updated_at"], "row_key": key})
     if new:
         connection.execute(sa.insert(load_readings), new)
     if changed:
-        names = [column.name for column in load_readings.c if not column.primary_key]
+        # Only columns that differ in a row at least: writing all of them cost twice as much.
         # Core reserves the bare column names for its own use in an update of many rows.
-        named: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in names}
+        named: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in sorted(names)}
         statement = sa.update(load_readings).where(load_readings.c.reading_key == sa.bindparam("row_key")).values(named)
         parameters = [{"row_key": row["row_key"], **{f"new_{name}": row[name] for name in names}} for row in changed]
         connection.execute(statement, parameters)

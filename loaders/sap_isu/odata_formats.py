@@ -18,6 +18,7 @@ from urllib.parse import quote
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _JSON_DATE = re.compile(r"/Date\((-?\d{1,15})(?:[+-]\d{1,4})?\)/")
 _LAST_YEAR = 9999
+_JSON = json.JSONDecoder(parse_float=Decimal)
 _MESSAGE_LENGTH = 500
 _MOST_DIGITS = 60
 _FRAMEWORK_PREFIXES = ("/IWBEP", "/IWFND", "/IWCOR", "IWBEP", "IWFND", "IWCOR")
@@ -104,7 +105,7 @@ def parse_entity(body: bytes) -> Mapping[str, Any]:
         FormatError: it is not OData V2 JSON.
     """
     try:
-        content = json.loads(body, parse_float=Decimal)["d"]
+        content = _JSON.decode(body.decode("utf-8-sig"))["d"]
     except (ValueError, KeyError, TypeError, RecursionError):
         msg = f"not OData V2 JSON: {body[:80]!r}"
         raise FormatError(msg) from None
