@@ -8,8 +8,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 from random import Random
 
-from tests.properties.generated_plans import PlanDrawer
-from tests.properties.plain_pricer import Contract
+from tests.properties.generated_plans import DISCOUNT_NAMES, PlanDrawer
+from tests.properties.plain_pricer import FIRST_DAY, LAST_DAY, Contract, Term
 from tests.properties.pricing_warehouse import Case
 
 JURISDICTIONS = ["NSW", "VIC", "QLD", "SA", "TAS", "ACT", "NT", "WA"]
@@ -55,13 +55,31 @@ class CaseDrawer:
             uses=uses,
             loads={suffix: self.load(first_day, last_day) for suffix in uses},
             is_gst_registered=self.random.random() < 0.3,
-            terms=[("FEED_IN", self.random.choice(["Solar", "Premium", "Nobody"]))]
-            if self.random.random() < 0.6
-            else [],
+            terms=self.terms(first_day, last_day),
         )
         return Case(
             contract_id, contract, plans, self.random.choice([5, 15, 30, 30]), self.random.choice(["kWh", "Wh"])
         )
+
+    def terms(self, first_day: date, last_day: date) -> list[Term]:
+        """Draw terms for the whole bill or a part of it, a few of them unusable."""
+        terms = []
+        if self.random.random() < 0.6:
+            terms.append(Term("FEED_IN", self.random.choice(["Solar", "Premium", "Nobody"])))
+        names = [*DISCOUNT_NAMES, "Nobody"] if self.random.random() < 0.1 else DISCOUNT_NAMES
+        while self.random.random() < 0.3:
+            terms.append(Term("DISCOUNT_MET", self.random.choice(names), *self.span(first_day, last_day)))
+        return terms
+
+    def span(self, first_day: date, last_day: date) -> tuple[date, date]:
+        """Draw the days on which a term holds: always, or from or to a day around the bill."""
+        length = (last_day - first_day).days
+        start, end = FIRST_DAY, LAST_DAY
+        if self.random.random() < 0.3:
+            start = first_day + timedelta(days=self.random.randrange(-2, length + 3))
+        if self.random.random() < 0.3:
+            end = first_day + timedelta(days=self.random.randrange(-2, length + 3))
+        return start, end
 
     def period(self) -> tuple[date, date]:
         length = self.random.choice([1, 2, 7, 28, 30, 31, 31, 45, 73, 91])

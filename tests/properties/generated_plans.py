@@ -11,6 +11,7 @@ from typing import Any
 DAYS = ["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"]
 BANDS = ["PEAK", "OFF_PEAK", "SHOULDER", "SHOULDER1", "SHOULDER2"]
 PERIODS = ["P1D", "P1D", "P1M", "P3M", "P1Y", None, "P7D", "P2W"]
+DISCOUNT_NAMES = ["Pay on time", "Direct debit", "Loyalty"]
 DAY_GROUPS: list[list[list[str]]] = [
     [DAYS],
     [DAYS[:5], DAYS[5:]],
@@ -65,6 +66,9 @@ class PlanDrawer:
             contract["solarFeedInTariff"] = feed_ins
         if self.random.random() < 0.2:
             contract["fees"] = [self.fee() for _ in range(self.random.randrange(1, 3))]
+        if self.random.random() < 0.5:
+            names = self.random.sample(DISCOUNT_NAMES, self.random.randrange(1, 3))
+            contract["discounts"] = [self.discount(name) for name in names]
         if self.random.random() < 0.2:
             for period in contract["tariffPeriod"]:
                 period["demandCharges"] = [self.demand() for _ in range(self.random.randrange(1, 3))]
@@ -242,6 +246,27 @@ class PlanDrawer:
             "amount": f"{self.random.randrange(1, 30_000) / 100:.2f}",
             "description": words,
         }
+
+    def discount(self, name: str) -> dict[str, Any]:
+        """Draw a discount, mostly one that can be priced."""
+        method = self.random.choice(["percentOfBill", "percentOfUse", "percentOfUse", "fixedAmount", "percentOverThreshold"])
+        details: dict[str, dict[str, str]] = {
+            "fixedAmount": {"amount": self.random.choice(["5.50", "20.00", "0.99", "0"])},
+            "percentOverThreshold": {"rate": "0.15", "usageAmount": self.random.choice(["0", "20", "150.5"])},
+        }
+        rate = {"rate": self.random.choice(["0.01", "0.025", "0.17", ".333", "0"])}
+        discount: dict[str, Any] = {
+            "displayName": name, "type": self.random.choice(["GUARANTEED", "GUARANTEED", "CONDITIONAL", "CONDITIONAL"]),
+            "methodUType": method, method: details.get(method, rate),
+            "description": self.random.choice(["Off your charges", "excl. GST", "Thank you"]),
+        }  # fmt: skip
+        if self.random.random() < 0.2:
+            discount["endDate"] = f"{self.random.choice([2024, 2025, 2026])}-{self.random.choice(['04-05', '12-27'])}"
+        if self.random.random() < 0.04:
+            discount |= self.random.choice([
+                {"type": "OTHER"}, {method: {}}, {"description": "Capped at 10 dollars"}, {"description": "5 cents per day"},
+            ])  # fmt: skip
+        return discount
 
     def demand(self) -> dict[str, Any]:
         """Draw a demand charge, mostly one that can be priced."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from tests.properties import plain_checks, plain_extras
+from tests.properties import plain_checks, plain_extras, plain_shares
 from tests.properties.plain_pricer import (
     CENT,
     LAST_DAY,
@@ -58,6 +58,7 @@ class BillMaker:
         self.bill = Bill()
         self.day_count: dict[PriceKey, int] = defaultdict(int)
         self.first_day: dict[PriceKey, date] = {}
+        self.charged: dict[tuple[str, int], dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
         self._versions: dict[tuple[str, date], tuple[int, Json]] = {}
 
     def make(self) -> Bill:
@@ -70,6 +71,7 @@ class BillMaker:
         plain_extras.fee_lines(self)
         for plan_id, number, _ in self.first_day:
             plain_checks.check_plan(self.plans[plan_id][number], self.contract.uses.values())
+        plain_shares.discount_lines(self)
         return self.bill
 
     def plan_on(self, market_day: date) -> str:
@@ -98,15 +100,19 @@ class BillMaker:
                 self.day_count[key] += 1
                 self.first_day.setdefault(key, day)
 
-    def line(self, charge_id: str, start: date, quantity: Decimal, price: Decimal, kind: str = "CHARGE") -> None:
+    def line(
+        self, owner: tuple[str, int], charge_id: str, start: date, quantity: Decimal, price: Decimal, kind: str = "CHARGE"
+    ) -> None:  # fmt: skip
+        """Add a line of a plan version; credits are taken off."""
         amount = rounded(quantity * price, CENT)
-        if kind == "FEED_IN":
+        if kind.startswith(("FEED_IN", "TAKEN_OFF")):
             amount = -amount
-        has_gst = kind != "FREE" and (kind != "FEED_IN" or self.contract.is_gst_registered)
+        has_gst = not kind.endswith("FREE") and (kind != "FEED_IN" or self.contract.is_gst_registered)
         gst = amount * Decimal("0.1") if has_gst else Decimal(0)
         if (charge_id, start) in self.bill.lines:
             raise AssertionError(f"two lines {charge_id} {start}")
         self.bill.lines[charge_id, start] = Line(quantity, price, amount, gst)
+        self.charged[owner][charge_id.split(":")[0]] += amount
 
     def _supply(self) -> None:
         for (plan_id, number, season), days in self.day_count.items():
@@ -118,7 +124,8 @@ class BillMaker:
             if supply is None or supply < 0:
                 raise NotPriceableError("supply charge")
             price = rounded(supply * factor_to_dollars(plan), PRICE)
-            self.line("SUPPLY", self.first_day[plan_id, number, season], Decimal(days), price)
+            start = self.first_day[plan_id, number, season]
+            self.line((plan_id, number), "SUPPLY", start, Decimal(days), price)
 
     def half_hours(self, use: str):  # type: ignore[no-untyped-def]
         for suffix, kind in self.contract.uses.items():
@@ -173,7 +180,7 @@ class BillMaker:
         if not is_credit and sum(parts) != sum(by_day.values()):
             raise NotPriceableError("energy beyond the last step")
         label = band_names(tariff.parent)[position][1]
-        mark = self._mark(key)
+        mark = self.mark(key)
         for number, (step, quantity) in enumerate(zip(rate["rates"], parts, strict=True), 1):
             price = decimal(step.get("unitPrice"))
             if price is None or price < 0:
@@ -181,9 +188,9 @@ class BillMaker:
             if number == 1 or quantity != 0:
                 charge_id = f"{tariff.prefix}:{label}:{number}{mark}"
                 kind = "FEED_IN" if is_credit else "CHARGE"
-                self.line(charge_id, self.first_day[key], quantity, rounded(price * factor, PRICE), kind)
+                self.line(key[:2], charge_id, self.first_day[key], quantity, rounded(price * factor, PRICE), kind)
 
-    def _mark(self, key: PriceKey) -> str:
+    def mark(self, key: PriceKey) -> str:
         """Tell a price without a day of its own from one that begins on the same date."""
         starts = [start for other, start in self.first_day.items() if self.day_count.get(other) and other[2]]
         return ":EDGE" if not self.day_count.get(key) and self.first_day[key] in starts else ""
@@ -206,7 +213,8 @@ class BillMaker:
             for supply in supplies:
                 price = rounded(supply * factor_to_dollars(plan), PRICE)  # type: ignore[operator]
                 if price > 0:
-                    self.line("SUPPLY:CONTROLLED_LOAD", self.first_day[plan_id, number, 0], Decimal(days), price)
+                    start = self.first_day[plan_id, number, 0]
+                    self.line((plan_id, number), "SUPPLY:CONTROLLED_LOAD", start, Decimal(days), price)
 
     def _controlled_load(self) -> None:
         if "CONTROLLED_LOAD" not in self.contract.uses.values():
@@ -243,7 +251,7 @@ class BillMaker:
     def _chosen(self, offered: list[tuple[int, Json, date, date]]) -> list[tuple[int, Json, date, date]]:
         if len(offered) < 2 or self._are_disjoint(offered):
             return offered
-        names = [value for term, value in self.contract.terms if term == "FEED_IN"]
+        names = [term.value for term in self.contract.terms if term.name == "FEED_IN"]
         named = [entry for entry in offered if entry[1].get("displayName") in names]
         if len(named) != 1:
             raise NotPriceableError("several feed-ins")

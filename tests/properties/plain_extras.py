@@ -64,9 +64,8 @@ def fee_lines(maker: BillMaker) -> None:
             quantity = quotient(Decimal(days * times), Decimal(divisor), KWH)
             if price > 0:
                 start = maker.first_day[plan_id, number, 0]
-                maker.line(
-                    f"FEE:{fee['type']}:{place}", start, quantity, price, "FREE" if basis == "FREE" else "CHARGE"
-                )
+                kind = "FREE" if basis == "FREE" else "CHARGE"
+                maker.line((plan_id, number), f"FEE:{fee['type']}:{place}", start, quantity, price, kind)
 
 
 def demand_factor(plan: Json) -> Decimal:
@@ -178,7 +177,8 @@ def one_charge(
             ):
                 whole = calendar.monthrange(charged[0].year, charged[0].month)[1]
                 quantity = quotient(demand * len(charged), Decimal(whole), KWH)
-            maker.line(f"DEMAND:{season_number}.{charge_number}:{key}", days[0], quantity, price, "CHARGE")
+            charge_id = f"DEMAND:{season_number}.{charge_number}:{key}"
+            maker.line(version, charge_id, days[0], quantity, price, "CHARGE")
 
 
 def days_or_months(charge: Json, charged: list[date]) -> int:

@@ -28,6 +28,7 @@ DAY_NAMES = ["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"]
 KWH = Decimal(10) ** -14
 PRICE = Decimal(10) ** -8
 CENT = Decimal("0.01")
+FIRST_DAY = date(1900, 1, 1)
 LAST_DAY = date(9999, 12, 31)
 
 
@@ -45,6 +46,16 @@ class Line:
     gst: Decimal
 
 
+@dataclass(frozen=True)
+class Term:
+    """What was agreed besides the plan, both days included."""
+
+    name: str
+    value: str
+    first_day: date = FIRST_DAY
+    last_day: date = LAST_DAY
+
+
 @dataclass
 class Contract:
     """What is billed, and the readings: ``loads[suffix][market day]`` are 48 half hours of kWh."""
@@ -56,11 +67,17 @@ class Contract:
     uses: Mapping[str, str]
     loads: Mapping[str, Mapping[date, Sequence[Decimal]]]
     is_gst_registered: bool = False
-    terms: Sequence[tuple[str, str]] = ()
+    terms: Sequence[Term] = ()
 
     @property
     def days(self) -> list[date]:
         return [self.first_day + timedelta(n) for n in range((self.last_day - self.first_day).days + 1)]
+
+    def terms_on(self, name: str, day: date) -> list[Term]:
+        return [term for term in self.terms if term.name == name and term.first_day <= day <= term.last_day]
+
+    def terms_in_bill(self, name: str) -> list[Term]:
+        return [term for term in self.terms if any(term in self.terms_on(name, day) for day in self.days)]
 
 
 @dataclass

@@ -25,7 +25,7 @@ from loaders.sources.plan_flattening import flatten_plan
 from loaders.warehouse import open_warehouse
 from loaders.warehouse.parquet import arrow_schema
 from loaders.warehouse.schema import RAW_TABLES
-from tests.properties.plain_pricer import Contract, Json
+from tests.properties.plain_pricer import FIRST_DAY, LAST_DAY, Contract, Json
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DBT_PROJECT = REPOSITORY / "dbt_project"
@@ -115,8 +115,10 @@ class PricingWarehouse:
         self._add("retailer_contracts", contract_id=key, contract_account_id=key, nmi=nmi, start_date=start)
         for plan_id, first_day in contract.plan_spells:
             self._add("retailer_contract_plans", contract_id=key, plan_id=plan_id, start_date=first_day.isoformat())
-        for term, value in contract.terms:
-            self._add("retailer_contract_terms", contract_id=key, term=term, value=value)
+        for term in contract.terms:
+            self._add("retailer_contract_terms", contract_id=key, term=term.name, value=term.value,
+                      start_date=None if term.first_day == FIRST_DAY else term.first_day.isoformat(),
+                      end_date=None if term.last_day == LAST_DAY else term.last_day.isoformat())  # fmt: skip
         self._add("retailer_devices", device_id=device, nmi=nmi, installed_date=start)
         for number, (suffix, use) in enumerate(contract.uses.items(), 1):
             register = f"{number:03}"

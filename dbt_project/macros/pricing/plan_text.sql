@@ -119,3 +119,29 @@
         else 0
     end
 {%- endmacro %}
+
+{# Whether words hold one of some texts. #}
+{% macro words_hold(expression, texts) -%}
+    case
+        {%- for text in texts %}
+        when lower(coalesce({{ expression }}, '')) like '%{{ text }}%' then 1
+        {%- endfor %}
+        else 0
+    end
+{%- endmacro %}
+
+{# Whether the words of a fixed amount name what it is given for: a day, a year, once. The register has no field for it
+   (a real discount of "5.5 cents per day" is served as 20.00, its value for a year), so the amount cannot be trusted. #}
+{% macro words_name_a_period(expression) -%}
+    {{ words_hold(expression, [
+        'per day', 'a day', 'each day', 'daily', 'per week', 'weekly', 'per month', 'a month', 'each month', 'monthly',
+        'per quarter', 'quarterly', 'per year', 'a year', 'each year', 'per annum', 'annual', 'yearly', '/day', '/month',
+        '/year', 'per kwh', 'once', 'one-off', 'one off', 'welcome', 'sign up', 'sign-up', 'signing up', 'joining', 'first bill',
+    ]) }}
+{%- endmacro %}
+
+{# Whether words limit an amount or a percentage in a way that no field says. #}
+{% macro words_limit(expression) -%}
+    {{ words_hold(expression, ['up to', 'capped', 'maximum', 'at most', 'first month', 'first year', 'first 1', 'first 2',
+                               'first 3', 'first 6', 'first 9', 'no more than']) }}
+{%- endmacro %}

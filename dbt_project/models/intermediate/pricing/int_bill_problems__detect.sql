@@ -331,26 +331,56 @@ demand_problems as (
     group by versions.contract_id, versions.period_start_date, versions.period_end_date, versions.plan_id
 ),
 
--- Terms that change an amount and have no rule yet: without this the bill would leave them out and be wrong.
+-- A term that cannot be used would be left out of the bill, which then would be wrong.
 term_problems as (
-    select distinct
-        days.contract_id,
-        days.period_start_date,
-        days.period_end_date,
-        days.plan_id,
+    select
+        contract_id,
+        period_start_date,
+        period_end_date,
+        cast(null as {{ text_type(100) }}) as plan_id,
+        8 as problem_rank,
+        'PLAN_NOT_PRICEABLE' as rule_code,
+        term as construct,
+        {{ concat_text(["'the contract term '", "term", "': '", "refusal"]) }} as reason
+    from {{ ref('int_bill_terms__list') }}
+    where refusal is not null
+    union all
+    select
+        terms.contract_id,
+        terms.period_start_date,
+        terms.period_end_date,
+        cast(null as {{ text_type(100) }}) as plan_id,
         8 as problem_rank,
         'PLAN_NOT_PRICEABLE' as rule_code,
         terms.term as construct,
-        {{ concat_text([
-            "'plan '", "days.plan_id", "': the contract term '", "terms.term", "' has no rule yet'",
-        ]) }} as reason
-    from {{ ref('int_contract_days') }} as days
-    inner join {{ ref('stg_retailer__contract_terms') }} as terms
-        on
-            days.contract_id = terms.contract_id
-            and days.market_date >= coalesce(terms.start_date, {{ date_literal('1900-01-01') }})
-            and days.market_date <= coalesce(terms.end_date, {{ date_literal('9999-12-31') }})
-    where terms.term in ('CONCESSION_PERCENT', 'CONCESSION_FIXED', 'GREEN_POWER_PERCENT', 'DISCOUNT_MET')
+        {{ concat_text(["'the contract term DISCOUNT_MET: no plan of the bill has a discount '", "terms.term_value"]) }} as reason
+    from {{ ref('int_bill_terms__list') }} as terms
+    where
+        terms.term = 'DISCOUNT_MET'
+        and terms.refusal is null
+        and not exists (
+            select 1
+            from {{ ref('int_discounts__choose') }} as discounts
+            where
+                discounts.contract_id = terms.contract_id
+                and discounts.period_start_date = terms.period_start_date
+                and discounts.period_end_date = terms.period_end_date
+                and discounts.display_name = terms.term_value
+        )
+),
+
+discount_problems as (
+    select distinct
+        contract_id,
+        period_start_date,
+        period_end_date,
+        plan_id,
+        8 as problem_rank,
+        'PLAN_NOT_PRICEABLE' as rule_code,
+        'discounts' as construct,
+        {{ concat_text(["'plan '", "plan_id", "', the discount '", "display_name", "': '", "refusal"]) }} as reason
+    from {{ ref('int_discounts__choose') }}
+    where refusal is not null
 ),
 
 step_energy as (
@@ -403,7 +433,7 @@ step_problems as (
 found as (
     {% for problems in ['contract_problems', 'unknown_plans', 'plan_problems', 'season_problems', 'window_problems',
                         'controlled_load_problems', 'feed_in_problems', 'demand_problems', 'energy_problems', 'backward_problems',
-                        'term_problems', 'step_problems'] -%}
+                        'term_problems', 'discount_problems', 'step_problems'] -%}
     select
         contract_id,
         period_start_date,

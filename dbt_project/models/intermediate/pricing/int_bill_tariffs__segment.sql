@@ -1,22 +1,8 @@
 -- One row per due bill and tariff (tariff period, controlled load or feed-in of a plan version) that holds in it, with the
 -- first day and the number of days of its price. A season is a tariff period's price; controlled loads and feed-ins
 -- follow the plan version alone.
-with versions as (
-    select
-        contract_id,
-        period_start_date,
-        period_end_date,
-        plan_id,
-        version_hash,
-        coalesce(min(case when day_count > 0 then price_start_date end), min(price_start_date)) as price_start_date,
-        cast(sum(day_count) as integer) as day_count,
-        min(price_mark) as price_mark
-    from {{ ref('int_bill_prices__segment') }}
-    group by contract_id, period_start_date, period_end_date, plan_id, version_hash
-),
-
 -- A controlled load or feed-in that begins or ends inside the bill holds for fewer days than its version.
-clipped as (
+with clipped as (
     select
         days.contract_id,
         days.period_start_date,
@@ -73,7 +59,7 @@ select
         end
     ) as integer) as day_count,
     versions.price_mark
-from versions
+from {{ ref('int_bill_versions__list') }} as versions
 inner join {{ ref('int_tariffs__list') }} as tariffs
     on versions.plan_id = tariffs.plan_id and versions.version_hash = tariffs.version_hash
 left join clipped

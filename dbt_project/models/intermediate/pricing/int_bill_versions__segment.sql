@@ -5,8 +5,7 @@ select
     period_end_date,
     plan_id,
     version_hash,
-    min(price_start_date) as price_start_date,
-    cast(sum(day_count) as integer) as day_count
-from {{ ref('int_bill_prices__segment') }}
+    price_start_date,
+    day_count
+from {{ ref('int_bill_versions__list') }}
 where day_count > 0
-group by contract_id, period_start_date, period_end_date, plan_id, version_hash

@@ -290,16 +290,6 @@ unsupported as (
                         "' is no plain amount that every customer pays'"]) }} as reason
     from {{ ref('int_fees__recur') }}
     where is_priceable = 0
-    union all
-    select
-        plan_id,
-        version_hash,
-        'PLAN' as section,
-        cast(null as integer) as parent_number,
-        'discounts' as construct,
-        {{ concat_text(["'the guaranteed discount '", "coalesce(display_name, '')", "' has no rule yet'"]) }} as reason
-    from {{ ref('stg_plans__discounts') }}
-    where discount_type = 'GUARANTEED'
 )
 
 {% for problems in ['plan_problems', 'unknown_fields', 'supply_problems', 'tariff_problems', 'price_problems', 'window_problems', 'unsupported'] -%}

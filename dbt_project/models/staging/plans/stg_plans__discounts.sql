@@ -7,9 +7,10 @@ select
     {{ clean_text('description') }} as description,
     upper({{ clean_text('discount_type') }}) as discount_type,
     upper({{ clean_text('category') }}) as category,
+    {{ clean_text('end_date') }} as end_text,
     {{ safe_date('end_date') }} as end_date,
     {{ clean_text('method') }} as method,
     {{ safe_decimal('rate', 18, 8) }} as rate,
     {{ safe_decimal('amount', 18, 8) }} as amount_aud,
-    {{ safe_decimal('usage_amount', 18, 8) }} as usage_amount
+    {{ safe_decimal('usage_amount', 18, 8) }} as usage_amount_aud
 from {{ source('plans', 'plan_discounts') }}
