@@ -249,7 +249,9 @@ class PlanDrawer:
 
     def discount(self, name: str) -> dict[str, Any]:
         """Draw a discount, mostly one that can be priced."""
-        method = self.random.choice(["percentOfBill", "percentOfUse", "percentOfUse", "fixedAmount", "percentOverThreshold"])
+        method = self.random.choice(
+            ["percentOfBill", "percentOfUse", "percentOfUse", "fixedAmount", "percentOverThreshold"]
+        )
         details: dict[str, dict[str, str]] = {
             "fixedAmount": {"amount": self.random.choice(["5.50", "20.00", "0.99", "0"])},
             "percentOverThreshold": {"rate": "0.15", "usageAmount": self.random.choice(["0", "20", "150.5"])},
@@ -264,7 +266,8 @@ class PlanDrawer:
             discount["endDate"] = f"{self.random.choice([2024, 2025, 2026])}-{self.random.choice(['04-05', '12-27'])}"
         if self.random.random() < 0.04:
             discount |= self.random.choice([
-                {"type": "OTHER"}, {method: {}}, {"description": "Capped at 10 dollars"}, {"description": "5 cents per day"},
+                {"type": "OTHER"}, {method: {}}, {"description": "Capped at 10 dollars"},
+                {"description": "5 cents per day"},
             ])  # fmt: skip
         return discount
 

@@ -17,6 +17,7 @@ from tests.properties.plain_pricer import (
     Contract,
     Json,
     Line,
+    LineKey,
     NotPriceableError,
     band_names,
     clock_of,
@@ -34,6 +35,8 @@ from tests.properties.plain_pricer import (
     version_on,
 )
 
+Owner = tuple[str, int]
+"""plan, version (its place among the plan's)."""
 PriceKey = tuple[str, int, int]
 """plan, version (its place among the plan's), number of tariff period, controlled load or feed-in."""
 
@@ -58,7 +61,7 @@ class BillMaker:
         self.bill = Bill()
         self.day_count: dict[PriceKey, int] = defaultdict(int)
         self.first_day: dict[PriceKey, date] = {}
-        self.charged: dict[tuple[str, int], dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+        self.charged: dict[Owner, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
         self._versions: dict[tuple[str, date], tuple[int, Json]] = {}
 
     def make(self) -> Bill:
@@ -100,19 +103,17 @@ class BillMaker:
                 self.day_count[key] += 1
                 self.first_day.setdefault(key, day)
 
-    def line(
-        self, owner: tuple[str, int], charge_id: str, start: date, quantity: Decimal, price: Decimal, kind: str = "CHARGE"
-    ) -> None:  # fmt: skip
+    def line(self, owner: Owner, key: LineKey, quantity: Decimal, price: Decimal, kind: str = "CHARGE") -> None:
         """Add a line of a plan version; credits are taken off."""
         amount = rounded(quantity * price, CENT)
         if kind.startswith(("FEED_IN", "TAKEN_OFF")):
             amount = -amount
         has_gst = not kind.endswith("FREE") and (kind != "FEED_IN" or self.contract.is_gst_registered)
         gst = amount * Decimal("0.1") if has_gst else Decimal(0)
-        if (charge_id, start) in self.bill.lines:
-            raise AssertionError(f"two lines {charge_id} {start}")
-        self.bill.lines[charge_id, start] = Line(quantity, price, amount, gst)
-        self.charged[owner][charge_id.split(":")[0]] += amount
+        if key in self.bill.lines:
+            raise AssertionError(f"two lines {key}")
+        self.bill.lines[key] = Line(quantity, price, amount, gst)
+        self.charged[owner][key[0].split(":")[0]] += amount
 
     def _supply(self) -> None:
         for (plan_id, number, season), days in self.day_count.items():
@@ -125,7 +126,7 @@ class BillMaker:
                 raise NotPriceableError("supply charge")
             price = rounded(supply * factor_to_dollars(plan), PRICE)
             start = self.first_day[plan_id, number, season]
-            self.line((plan_id, number), "SUPPLY", start, Decimal(days), price)
+            self.line((plan_id, number), ("SUPPLY", start), Decimal(days), price)
 
     def half_hours(self, use: str):  # type: ignore[no-untyped-def]
         for suffix, kind in self.contract.uses.items():
@@ -188,7 +189,8 @@ class BillMaker:
             if number == 1 or quantity != 0:
                 charge_id = f"{tariff.prefix}:{label}:{number}{mark}"
                 kind = "FEED_IN" if is_credit else "CHARGE"
-                self.line(key[:2], charge_id, self.first_day[key], quantity, rounded(price * factor, PRICE), kind)
+                line_key = (charge_id, self.first_day[key])
+                self.line(key[:2], line_key, quantity, rounded(price * factor, PRICE), kind)
 
     def mark(self, key: PriceKey) -> str:
         """Tell a price without a day of its own from one that begins on the same date."""
@@ -214,7 +216,7 @@ class BillMaker:
                 price = rounded(supply * factor_to_dollars(plan), PRICE)  # type: ignore[operator]
                 if price > 0:
                     start = self.first_day[plan_id, number, 0]
-                    self.line((plan_id, number), "SUPPLY:CONTROLLED_LOAD", start, Decimal(days), price)
+                    self.line((plan_id, number), ("SUPPLY:CONTROLLED_LOAD", start), Decimal(days), price)
 
     def _controlled_load(self) -> None:
         if "CONTROLLED_LOAD" not in self.contract.uses.values():

@@ -65,7 +65,7 @@ def fee_lines(maker: BillMaker) -> None:
             if price > 0:
                 start = maker.first_day[plan_id, number, 0]
                 kind = "FREE" if basis == "FREE" else "CHARGE"
-                maker.line((plan_id, number), f"FEE:{fee['type']}:{place}", start, quantity, price, kind)
+                maker.line((plan_id, number), (f"FEE:{fee['type']}:{place}", start), quantity, price, kind)
 
 
 def demand_factor(plan: Json) -> Decimal:
@@ -178,7 +178,7 @@ def one_charge(
                 whole = calendar.monthrange(charged[0].year, charged[0].month)[1]
                 quantity = quotient(demand * len(charged), Decimal(whole), KWH)
             charge_id = f"DEMAND:{season_number}.{charge_number}:{key}"
-            maker.line(version, charge_id, days[0], quantity, price, "CHARGE")
+            maker.line(version, (charge_id, days[0]), quantity, price, "CHARGE")
 
 
 def days_or_months(charge: Json, charged: list[date]) -> int:

@@ -32,7 +32,9 @@ def version_days(maker: BillMaker, owner: Owner) -> list[date]:
 def start_of(maker: BillMaker, owner: Owner) -> date:
     has_days = maker.day_count.get((*owner, 0))
     starts = [
-        start for key, start in maker.first_day.items() if key[:2] == owner and (maker.day_count.get(key) or not has_days)
+        start
+        for key, start in maker.first_day.items()
+        if key[:2] == owner and (maker.day_count.get(key) or not has_days)
     ]
     return min(starts)
 
@@ -97,4 +99,5 @@ def one_discount(maker: BillMaker, owner: Owner, place: int, discount: Json) -> 
             base = max(base - threshold, Decimal(0))
         price, quantity = size, quotient(base * len(granted), Decimal(len(days)), KWH)
     if quantity > 0:
-        maker.line(owner, f"DISCOUNT:{place}{mark_of(maker, owner)}", start_of(maker, owner), quantity, price, kind)
+        key = (f"DISCOUNT:{place}{mark_of(maker, owner)}", start_of(maker, owner))
+        maker.line(owner, key, quantity, price, kind)
