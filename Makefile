@@ -33,7 +33,7 @@ ui: install ## open Dagster on http://127.0.0.1:3000
 	@$(BIN)/billsync ui
 
 test: install ## run every test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: install ## ruff, sqlfluff
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/sqlfluff lint dbt_project/models
