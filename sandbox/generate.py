@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
+from itertools import groupby
 from pathlib import Path
 from urllib.parse import quote
 
@@ -95,7 +96,7 @@ class _Deliveries:
             for part in _parts(self.by_api):
                 energies = DayEnergies(self.spec.seed, part, day)
                 self.api.add(part, [energies], self.book)
-                self.truth.add(part, energies)
+                self.truth.add(part, energies, self.book)
             self._daily_files(day)
             self._basic_files(day)
             self._resends(day)
@@ -116,7 +117,7 @@ class _Deliveries:
             mine = [point for point in self.daily if point.mdp == mdp.number]
             for number, part in enumerate(_parts(mine), start=1):
                 energies = DayEnergies(self.spec.seed, part, day)
-                self.truth.add(part, energies)
+                self.truth.add(part, energies, self.book)
                 blocks = (point_block(point, mdp, [energies], self.book) for point in part)
                 deliver(self._folder(day), assemble("NEM12", f"{day:%Y%m%d}{number:04d}", mdp, day, blocks))
 
@@ -124,15 +125,18 @@ class _Deliveries:
         for mdp in MDPS:
             due = [p for p in self.basic if p.mdp == mdp.number and p.delivery == "FILE" and _closes(p, day)]
             if due:
-                blocks = (accumulation_block(self.spec.seed, point, mdp) for point in due)
+                blocks = (accumulation_block(self.spec.seed, point, mdp, self.book) for point in due)
                 deliver(self._folder(day), assemble("NEM13", f"{day:%Y%m%d}B001", mdp, day, blocks))
 
     def _resends(self, day: date) -> None:
-        for number, resend in enumerate((r for r in self.book.resends if r.billing_day == day), start=1):
-            mdp = MDPS[resend.point.mdp]
-            energies = DayEnergies(self.spec.seed, [resend.point], resend.market_day)
-            block = resend_block(resend, mdp, energies)
-            deliver(self._folder(day), assemble("NEM12", f"{day:%Y%m%d}R{number:03d}", mdp, day, [block]))
+        """Deliver what comes once more, one file for each service point."""
+        resends = [resend for resend in self.book.resends if resend.billing_day == day]
+        for number, (_, same) in enumerate(groupby(resends, key=lambda resend: resend.point.index), start=1):
+            blocks = []
+            for resend in same:
+                mdp = MDPS[resend.point.mdp]
+                blocks.append(resend_block(resend, mdp, DayEnergies(self.spec.seed, [resend.point], resend.market_day)))
+            deliver(self._folder(day), assemble("NEM12", f"{day:%Y%m%d}R{number:03d}", mdp, day, blocks))
 
     def _bulk_files(self) -> None:
         """Periods delivered whole on their last day."""
@@ -141,7 +145,7 @@ class _Deliveries:
             for point in (p for p in self.bulk if p.mdp == mdp.number):
                 days = [DayEnergies(self.spec.seed, [point], day) for day in _period(point)]
                 for energies in days:
-                    self.truth.add([point], energies)
+                    self.truth.add([point], energies, self.book)
                 blocks.append(point_block(point, mdp, days, self.book))
             if blocks:
                 file = assemble("NEM12", f"{self.spec.day:%Y%m%d}M001", mdp, self.spec.day, blocks)

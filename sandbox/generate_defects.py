@@ -8,83 +8,21 @@ in a period that closes on that day, or in a file delivered on it. Clean points 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
-from sandbox.generate_edits import Edit, EditBook, Plant, Resend, SpecialFile
+from sandbox.generate_edits import Edit, EditBook, Resend, SpecialFile
 from sandbox.generate_nem12 import MDPS, update_stamp
 from sandbox.generate_orders import Spec, ordinary
 from sandbox.generate_plans import UNKNOWN_PLAN_ID
+from sandbox.generate_planter import Planter
 from sandbox.generate_population import ServicePoint
+from sandbox.generate_suspicions import SUSPICIONS
 from sandbox.nmi import with_wrong_check_digit
 
 # Below these sizes a seed carries no defects: too few points would be left clean.
 MINIMUM_POINTS, MINIMUM_CLOSINGS = 200, 80
 _SUBSTITUTED, _FINAL, _ESTIMATED = "S14", "F16", "E52"
-
-
-class Planter:
-    """Hands out untouched service points and keeps the book."""
-
-    def __init__(self, points: Sequence[ServicePoint], spec: Spec) -> None:
-        self.spec = spec
-        self.book = EditBook()
-        due = [p for p in points if p.closing and p.closing.day == spec.day and p.plan_kind != "SPECIAL"]
-        usable = [p for p in due if not p.registers[0].is_nearly_full]
-        # General load alone comes first: what is planted there touches nothing else.
-        self._due = sorted(ordinary(usable), key=lambda p: len(p.suffixes))
-        self._due_api = [p for p in usable if p.delivery == "API" and not p.is_vacant]
-        self._idle = sorted((p for p in ordinary(list(points)) if p.closing is None), key=lambda p: len(p.suffixes))
-
-    def due(self) -> ServicePoint:
-        """Take a point whose contract closes on the demo day."""
-        return self._take(self._due)
-
-    def due_api(self) -> ServicePoint:
-        """Take one whose data come through the metering API, while there are some."""
-        return self._take(self._due_api or self._due)
-
-    def idle(self) -> ServicePoint:
-        """Take a point whose contract does not close in the seeded range."""
-        return self._take(self._idle)
-
-    def _take(self, pool: list[ServicePoint]) -> ServicePoint:
-        if not pool:
-            raise LookupError("the seed is too small for its defects: take more service points or more closings")
-        point = pool.pop(0)
-        point.has_reactive = False
-        self.book.victims.add(point.index)
-        return point
-
-    def plant(
-        self, rule_code: str, point: ServicePoint | None, days: Sequence[date] = (), *, suffix: str | None = None,
-        nmi: str | None = None, note: str = "",
-    ) -> Plant:  # fmt: skip
-        """Record a defect of a point over a run of days."""
-        return self.book.plant(
-            Plant(
-                rule_code=rule_code,
-                billing_day=self.spec.day,
-                nmi=nmi or (point.nmi if point else None),
-                nmi_suffix=suffix,
-                contract_id=point.contract_id if point and point.index < self.spec.service_points else None,
-                first_market_date=min(days) if days else None,
-                last_market_date=max(days) if days else None,
-                note=note,
-            )
-        )
-
-    def edit(self, rule_code: str, point: ServicePoint, days: Sequence[date], edit: Edit, *, note: str = "") -> None:
-        """Plant one edit on every day of a run of a point's first channel, as one defect."""
-        suffix = edit.extra_suffix or point.suffixes[0]
-        plant = self.plant(rule_code, point, days, suffix=suffix, note=note)
-        for day in days:
-            entry = Edit(**{**edit.__dict__, "plant": plant})
-            self.book.edits[point.index, point.suffixes[0], day] = entry
-
-    def days_ago(self, first: int, count: int = 1) -> list[date]:
-        """Give a run of market days that begins some days before the demo day."""
-        return [self.spec.day - timedelta(days=first - n) for n in range(count)]
 
 
 def plant_defects(points: Sequence[ServicePoint], ghosts: Sequence[ServicePoint], spec: Spec) -> EditBook:
@@ -98,7 +36,8 @@ def plant_defects(points: Sequence[ServicePoint], ghosts: Sequence[ServicePoint]
     if len(points) < MINIMUM_POINTS or spec.closing_count < MINIMUM_CLOSINGS or not spec.has_history:
         return EditBook()
     planter = Planter(points, spec)
-    for recipe in (_gaps, _spikes, _quality, _conflicts, _broken_values, _headers, _files, _master_data, _revisions):
+    faults = (_gaps, _spikes, _quality, _conflicts, _broken_values, _headers, _files, _master_data, _revisions)
+    for recipe in (*faults, *SUSPICIONS):
         recipe(planter)
     _unknown_nmis(planter, [ghost for ghost in ordinary(list(ghosts)) if ghost.suffixes == ("E1",)][:2])
     _name_not_priceable(planter, points)
@@ -119,12 +58,16 @@ def _spikes(planter: Planter) -> None:
     def factor(times: int) -> Callable[[list[str]], list[str]]:
         return lambda values: [str(Decimal(value) * times) for value in values]
 
-    rated, unrated = planter.due(), planter.due()
-    rated.connection_capability_kw, unrated.connection_capability_kw = "14.49", None
+    rated, day, hour = planter.due_in_kwh(), planter.due(), planter.due_in_kwh()
+    rated.connection_capability_kw, day.connection_capability_kw, hour.connection_capability_kw = "14.49", None, None
     # Enough for the grown day to be beyond every limit, and an ordinary house otherwise.
-    rated.daily_wh["E1"] = unrated.daily_wh["E1"] = 18_000
-    planter.edit("READ_SPIKE", rated, planter.days_ago(6), Edit(change=factor(120)), note="above the connection")
-    planter.edit("READ_SPIKE", unrated, planter.days_ago(4), Edit(change=factor(40)), note="40 times the usual")
+    day.daily_wh["E1"], rated.daily_wh["E1"], hour.daily_wh["E1"] = 18_000, 9_000, 9_000
+    planter.edit("READ_SPIKE", day, planter.days_ago(4), Edit(change=factor(40)), note="40 times the usual")
+    # In the small hours a house uses next to nothing besides.
+    peak = Edit(change=lambda values: [values[0], "9.250", *values[2:]])
+    planter.edit("READ_IMPOSSIBLE", rated, planter.days_ago(6), peak, note="18.5 kW on a connection of 14.49 kW")
+    peak = Edit(change=lambda values: [values[0], "45.000", *values[2:]])
+    planter.edit("READ_SPIKE", hour, planter.days_ago(6), peak, note="90 kW in one half hour")
 
 
 def _quality(planter: Planter) -> None:
@@ -287,3 +230,4 @@ def _name_not_priceable(planter: Planter, points: Sequence[ServicePoint]) -> Non
             days = [point.closing.period_start, point.closing.day]
             planter.plant("PLAN_NOT_PRICEABLE", point, days, note=f"{point.plan_id}: demand charge in words only")
             planter.book.victims.add(point.index)
+            point.is_life_support = False

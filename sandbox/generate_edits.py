@@ -50,6 +50,8 @@ class Edit:
         serial_number: what the 200 record says instead.
         has_wrong_check_digit: the 200 record prints eleven characters, the last of them wrong.
         extra_suffix: one more channel that nobody configured follows.
+        index_read: a 500 record with this register reading follows.
+        is_true: what is delivered is what really flowed, odd as it is.
         plant: the defect this is, if it is one.
     """
 
@@ -62,6 +64,8 @@ class Edit:
     serial_number: str | None = None
     has_wrong_check_digit: bool = False
     extra_suffix: str | None = None
+    index_read: str | None = None
+    is_true: bool = False
     plant: Plant | None = None
 
 
@@ -107,7 +111,7 @@ class SpecialFile:
 
 @dataclass
 class EditBook:
-    """Everything planted in one seed."""
+    """Everything planted in one seed; ``misdated`` basic meters get one more record, its two reads swapped."""
 
     plants: list[Plant] = field(default_factory=list)
     edits: dict[ChannelDay, Edit] = field(default_factory=dict)
@@ -115,6 +119,7 @@ class EditBook:
     special_files: list[SpecialFile] = field(default_factory=list)
     victims: set[int] = field(default_factory=set)
     statements: list[tuple[str, tuple[object, ...]]] = field(default_factory=list)
+    misdated: set[int] = field(default_factory=set)
 
     def plant(self, entry: Plant) -> Plant:
         """Record a defect."""

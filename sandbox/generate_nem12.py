@@ -159,6 +159,8 @@ def _interval_lines(
     block.place(edit.plant)
     block.lines.append(_record(energies.day, ",".join(changed), stamp, mdp, quality=edit.quality, reason=edit.reason))
     block.lines += [f"400,{first},{last},{quality},{reason}," for first, last, quality, reason in edit.events]
+    if edit.index_read:
+        block.lines.append(f"500,N,,{energies.day + timedelta(days=1):%Y%m%d}000001,{edit.index_read}")
     if edit.conflicting_change:
         other = ",".join(edit.conflicting_change(original))
         block.lines.append(_record(energies.day, other, stamp, mdp))

@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from sandbox.generate_edits import EditBook
 from sandbox.generate_nem12 import Block, Mdp, channel_group
 from sandbox.generate_orders import reading_text
 from sandbox.generate_population import ServicePoint
 from sandbox.generate_profiles import day_energies
+
+# Places of three fields among those written, where a quality with its two reasons is one.
+_PREVIOUS_AT, _CURRENT_AT, _QUANTITY = 9, 12, 14
 
 
 @dataclass(frozen=True)
@@ -54,16 +58,16 @@ def accumulate(seed: int, point: ServicePoint) -> Accumulation:
         previous_day=closing.period_start - timedelta(days=1),
         day=closing.day,
         previous_ticks=register.previous,
-        ticks=register.previous + used,
+        ticks=(register.previous + used) % 10 ** (register.integer_places + register.decimal_places),
         daily_wh=(share,) * (len(days) - 1) + (share + rest,),
     )
 
 
-def accumulation_block(seed: int, point: ServicePoint, mdp: Mdp) -> Block:
+def accumulation_block(seed: int, point: ServicePoint, mdp: Mdp, book: EditBook) -> Block:
     """Write the 250 record of a closing contract's meter, and the 550 that some providers add."""
     read, register = accumulate(seed, point), point.registers[0]
     width = register.integer_places + (register.decimal_places + 1 if register.decimal_places else 0)
-    fields = (
+    fields = [
         "250",
         point.nmi,
         register.suffix,
@@ -83,8 +87,12 @@ def accumulation_block(seed: int, point: ServicePoint, mdp: Mdp) -> Block:
         f"{read.day + timedelta(days=28):%Y%m%d}",
         f"{read.day + timedelta(days=1):%Y%m%d}021033",
         f"{read.day + timedelta(days=1):%Y%m%d}041033",
-    )
+    ]
     lines = [",".join(fields)]
     if mdp.number % 2 == 0:
         lines.append("550,N,,N,")
+    if point.index in book.misdated:
+        fields[_PREVIOUS_AT], fields[_CURRENT_AT] = fields[_CURRENT_AT], fields[_PREVIOUS_AT]
+        fields[_QUANTITY] = "0"
+        lines.append(",".join(fields))
     return Block(lines)

@@ -63,10 +63,10 @@ class TruthWriter:
         self._flush()
         self._writer.close()
 
-    def add(self, points: Sequence[ServicePoint], energies: DayEnergies) -> None:
-        """Add a market day of interval meters."""
+    def add(self, points: Sequence[ServicePoint], energies: DayEnergies, book: EditBook) -> None:
+        """Add a market day of interval meters, with those edits that are the truth."""
         self._rows += [
-            (p.nmi, suffix, energies.day, p.interval_minutes, energies.texts[p.index, suffix])
+            (p.nmi, suffix, energies.day, p.interval_minutes, _true_text(p, suffix, energies, book))
             for p in points
             for suffix in p.suffixes
         ]
@@ -89,6 +89,14 @@ class TruthWriter:
             ]
             self._writer.write_table(pa.Table.from_arrays(columns, schema=_SCHEMA))
             self._rows.clear()
+
+
+def _true_text(point: ServicePoint, suffix: str, energies: DayEnergies, book: EditBook) -> str:
+    text: str = energies.texts[point.index, suffix]
+    edit = book.edits.get((point.index, suffix, energies.day))
+    if edit is None or not edit.is_true or edit.change is None:
+        return text
+    return ",".join(edit.change(text.split(",")))
 
 
 class ApiReads:

@@ -104,6 +104,12 @@
     (select max(candidate) from (values ({{ expressions | join('), (') }})) as candidates (candidate))
 {%- endmacro %}
 
+{% macro smallest_of(expressions) %}{{ adapter.dispatch('smallest_of')(expressions) }}{% endmacro %}
+{% macro default__smallest_of(expressions) %}least({{ expressions | join(', ') }}){% endmacro %}
+{% macro sqlserver__smallest_of(expressions) -%}
+    (select min(candidate) from (values ({{ expressions | join('), (') }})) as candidates (candidate))
+{%- endmacro %}
+
 {#
   Rows (columns..., half_hour 1 to 48, energy_kwh) of channel-days: a relation that carries the half-hour columns of
   int_channel_days__current and is_conflicting. A channel-day in conflict has no energy to bill and yields no row.

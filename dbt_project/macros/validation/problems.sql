@@ -1,7 +1,7 @@
 {# What the models int_problems__<rule> share. Each yields, per problem: rule_code, subject (what it is about, part of its
    key), nmi, nmi_suffix, contract_id, first_market_date, last_market_date, billing_day, detail. #}
 
-{# The value of a rule's parameter on a day. #}
+{# The value on a day of a parameter of a rule that is about no meter. #}
 {% macro validation_parameter(rule_code, parameter, market_date) -%}
     (
         select parameters.parameter_value
@@ -9,8 +9,56 @@
         where
             parameters.rule_code = '{{ rule_code }}'
             and parameters.parameter = '{{ parameter }}'
-            and {{ market_date }} between parameters.first_date and parameters.last_date
+            and parameters.meter_class = '*'
+            and parameters.jurisdiction = '*'
+            and {{ market_date }} >= parameters.valid_from
+            and {{ market_date }} <= coalesce(parameters.valid_to, {{ date_literal('9999-12-31') }})
     )
+{%- endmacro %}
+
+{# Join to the rows of `days` (meter_class, jurisdiction and a date) the parameters of a rule that were in force then: one
+   column per parameter, named like it. Where the rule has none in force, nothing joins and the rule passes. #}
+{% macro judged_by(rule_code, parameters, days='days', market_date='market_date') -%}
+    inner join (
+        select
+            meter_class,
+            jurisdiction,
+            first_date,
+            last_date
+            {%- for parameter in parameters %},
+            max(case when parameter = '{{ parameter }}' then parameter_value end) as {{ parameter | lower }}
+            {%- endfor %}
+        from {{ ref('int_validation_parameters__resolve') }}
+        where rule_code = '{{ rule_code }}'
+        group by meter_class, jurisdiction, first_date, last_date
+    ) as parameters
+        on
+            {{ days }}.meter_class = parameters.meter_class
+            and {{ days }}.jurisdiction = parameters.jurisdiction
+            and {{ days }}.{{ market_date }} between parameters.first_date and parameters.last_date
+{%- endmacro %}
+
+{# The week of a market day, counted from 1 January 1900, a Monday. #}
+{% macro week_number(market_date) -%}
+    {{ integer_divide(days_between(date_literal('1900-01-01'), market_date), 7) }}
+{%- endmacro %}
+
+{# Energy of a channel-day between two hours of the market day (columns; a window may run over midnight). #}
+{% macro energy_between(relation, first_hour, end_hour) -%}
+    cast(
+        {%- for column in half_hour_columns() %}
+        case when {{ window_holds((loop.index0 / 2) | string, first_hour, end_hour) }} then {{ relation }}.{{ column }} else 0 end
+        {{- " +" if not loop.last }}
+        {%- endfor %}
+        as {{ kwh_type() }}
+    )
+{%- endmacro %}
+
+{# The rules whose problems are runs of days of one channel, as a list of SQL texts. #}
+{% macro rules_on_channel_days() -%}
+    'VERSION_CONFLICT', 'SUFFIX_NOT_CONFIGURED', 'SERIAL_DIFFERS', 'READ_PARTIAL_DAY', 'READ_SPIKE', 'READ_IMPOSSIBLE',
+    'READ_NEGATIVE', 'READ_SUBSTITUTED', 'READ_ESTIMATED', 'EVENTS_INCOMPLETE', 'QUALITY_INVALID', 'QUALITY_COMBINATION',
+    'ZERO_USE', 'VACANT_USE', 'LOAD_AT_WRONG_HOURS', 'EXPORT_AT_NIGHT', 'ESTIMATES_IN_A_ROW', 'NMI_CLOSED'
 {%- endmacro %}
 
 {# Group days of `relation` that follow each other into one row per key and run of days.

@@ -107,6 +107,7 @@ def test_orders_demo_day_closes_sixty_contracts_with_one_order_per_register(seed
         seeded,
         f"""select * from registers r join devices d using (device_id) join contracts c using (nmi)
             where c.contract_id in (select contract_id from meter_reading_orders where scheduled_read_date = '{DAY}')
+            and d.removed_date is null
             and not exists (select 1 from meter_reading_orders o where o.device_id = r.device_id
                 and o.register_id = r.register_id and o.scheduled_read_date = '{DAY}')""",
     )
@@ -145,7 +146,7 @@ def test_time_bands_of_registers_are_bands_of_the_contracts_plan(seeded):
 
 
 def test_files_of_a_plain_day_are_well_formed_nem12(seeded):
-    bodies = _bodies(seeded / "landing/nem12/billing_day=2026-02-07")
+    bodies = _bodies(seeded / "landing/nem12/billing_day=2026-01-30")
     assert len(bodies) == 6
     for name, body in bodies.items():
         lines = body.split("\r\n")
@@ -187,11 +188,11 @@ def test_planted_defects_are_of_every_kind_in_the_known_number(seeded):
         "ORDER_WITHOUT_DATA": 1,
         "READ_SPIKE": 2,
         "READ_SUBSTITUTED": 3,
-        "READ_ESTIMATED": 2,
+        "READ_ESTIMATED": 3,
         "EVENTS_INCOMPLETE": 1,
         "QUALITY_INVALID": 1,
         "VERSION_CONFLICT": 2,
-        "READ_PARTIAL_DAY": 2,
+        "READ_PARTIAL_DAY": 3,
         "READ_NEGATIVE": 1,
         "RECORD_REJECTED": 2,
         "SERIAL_DIFFERS": 1,
@@ -206,7 +207,22 @@ def test_planted_defects_are_of_every_kind_in_the_known_number(seeded):
         "ORDER_WITHOUT_CONTRACT": 1,
         "REGISTER_UNKNOWN": 1,
         "READING_WITHOUT_REGISTER": 1,
-        "PLAN_NOT_PRICEABLE": 3,
+        "PLAN_NOT_PRICEABLE": 4,
+        "READ_IMPOSSIBLE": 1,
+        "ZERO_USE": 1,
+        "VACANT_USE": 1,
+        "LOAD_AT_WRONG_HOURS": 1,
+        "EXPORT_AT_NIGHT": 1,
+        "SEASON_HIGH_LOW": 1,
+        "QUALITY_COMBINATION": 1,
+        "ESTIMATES_IN_A_ROW": 1,
+        "SUM_DIFFERS": 1,
+        "REGISTER_BACKWARDS": 1,
+        "REGISTER_ROLLED_OVER": 1,
+        "READ_BEFORE_PREVIOUS": 1,
+        "METER_OVERLAP": 1,
+        "NMI_CLOSED": 1,
+        "LIFE_SUPPORT_HELD": 1,
     }
 
 
@@ -317,6 +333,10 @@ def test_basic_meter_readings_agree_with_the_truth(seeded):
     by_nmi: dict[str, list[Decimal]] = collections.defaultdict(list)
     for nmi, reading in readings:
         by_nmi[nmi].append(Decimal(reading))
-    assert len(by_nmi) >= 5
+    planted = json.loads((seeded / "truth/planted.json").read_text())
+    for one in planted:
+        if one["rule_code"] == "REGISTER_BACKWARDS":
+            del by_nmi[one["nmi"]]
+    assert len(by_nmi) >= 4
     for nmi, (previous, current) in by_nmi.items():
         assert current - previous == totals[nmi] > 0

@@ -137,6 +137,17 @@ problems as (
         subject,
         detail
     from revision_problems
+    union all
+    select
+        rule_code,
+        billing_day,
+        nmi,
+        contract_id,
+        first_market_date as period_start_date,
+        last_market_date as period_end_date,
+        subject,
+        detail
+    from {{ ref('int_problems__life_support_held') }}
 )
 
 select

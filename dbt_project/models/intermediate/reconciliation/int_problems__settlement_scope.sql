@@ -16,5 +16,6 @@ inner join {{ ref('exception_rules') }} as rules
             'READING_NOT_FORMED',
             'BILL_DIFFERS',
             'BILL_NOT_COMPARABLE',
-            'REVISION_OUTSIDE_WINDOW'
+            'REVISION_OUTSIDE_WINDOW',
+            'LIFE_SUPPORT_HELD'
         )

@@ -11,8 +11,8 @@ with wanted as (
     union all
     select
         records.nmi,
-        min(records.previous_read_date) as first_date,
-        max(records.current_read_date) as last_date,
+        min({{ smallest_of(['records.previous_read_date', 'records.current_read_date']) }}) as first_date,
+        max({{ largest_of(['records.previous_read_date', 'records.current_read_date']) }}) as last_date,
         cast(null as date) as due_billing_day
     from {{ ref('int_accumulation_records__current') }} as records
     inner join {{ ref('int_meter_files__touched') }} as touched

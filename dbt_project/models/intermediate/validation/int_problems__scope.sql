@@ -19,10 +19,11 @@ read_rules as (
     from open_problems
     inner join {{ ref('int_nmis__judge') }} as judged
         on open_problems.nmi = judged.nmi
-    where open_problems.rule_code in (
-        'VERSION_CONFLICT', 'SUFFIX_NOT_CONFIGURED', 'SERIAL_DIFFERS', 'READ_PARTIAL_DAY', 'READ_SPIKE',
-        'READ_NEGATIVE', 'READ_SUBSTITUTED', 'READ_ESTIMATED', 'EVENTS_INCOMPLETE', 'QUALITY_INVALID'
-    )
+    where
+        open_problems.rule_code in (
+            {{ rules_on_channel_days() }},
+            'SUM_DIFFERS', 'REGISTER_BACKWARDS', 'REGISTER_ROLLED_OVER', 'READ_BEFORE_PREVIOUS'
+        )
 ),
 
 contract_rules as (
@@ -37,7 +38,7 @@ contract_rules as (
         on open_problems.contract_id = due.contract_id
     where open_problems.rule_code in (
         'READ_MISSING_DAY', 'ORDER_WITHOUT_DATA', 'CONTRACT_OVERLAP', 'REGISTER_UNKNOWN', 'PLAN_UNKNOWN',
-        'PLAN_NOT_PRICEABLE', 'PLAN_FIELD_UNKNOWN'
+        'PLAN_NOT_PRICEABLE', 'PLAN_FIELD_UNKNOWN', 'SEASON_HIGH_LOW', 'METER_OVERLAP'
     )
 ),
 
