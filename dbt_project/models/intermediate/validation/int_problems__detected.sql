@@ -158,34 +158,51 @@ keyed as (
     from merged
 ),
 
+-- Of problems that share a key (several records of one register that begin on one day) the longest stands for all.
+chosen as (
+    select
+        rule_code,
+        nmi,
+        nmi_suffix,
+        contract_id,
+        first_market_date,
+        last_market_date,
+        billing_day,
+        detail,
+        problem_key,
+        row_number() over (partition by problem_key order by last_market_date desc, detail) as choice
+    from keyed
+),
+
 holders as (
     select
-        keyed.problem_key,
+        chosen.problem_key,
         min(contracts.contract_id) as contract_id
-    from keyed
+    from chosen
     inner join {{ ref('stg_retailer__contracts') }} as contracts
         on
-            keyed.nmi = contracts.nmi
-            and coalesce(keyed.last_market_date, keyed.billing_day) >= contracts.start_date
-            and coalesce(keyed.last_market_date, keyed.billing_day)
+            chosen.nmi = contracts.nmi
+            and coalesce(chosen.last_market_date, chosen.billing_day) >= contracts.start_date
+            and coalesce(chosen.last_market_date, chosen.billing_day)
             <= coalesce(contracts.end_date, {{ date_literal('9999-12-31') }})
-    where keyed.contract_id is null
-    group by keyed.problem_key
+    where chosen.contract_id is null and chosen.choice = 1
+    group by chosen.problem_key
 )
 
 select
-    keyed.problem_key,
-    keyed.billing_day,
-    keyed.rule_code,
+    chosen.problem_key,
+    chosen.billing_day,
+    chosen.rule_code,
     rules.severity,
-    keyed.nmi,
-    keyed.nmi_suffix,
-    coalesce(keyed.contract_id, holders.contract_id) as contract_id,
-    keyed.first_market_date,
-    keyed.last_market_date,
-    keyed.detail
-from keyed
+    chosen.nmi,
+    chosen.nmi_suffix,
+    coalesce(chosen.contract_id, holders.contract_id) as contract_id,
+    chosen.first_market_date,
+    chosen.last_market_date,
+    chosen.detail
+from chosen
 left join {{ ref('exception_rules') }} as rules
-    on keyed.rule_code = rules.rule_code
+    on chosen.rule_code = rules.rule_code
 left join holders
-    on keyed.problem_key = holders.problem_key
+    on chosen.problem_key = holders.problem_key
+where chosen.choice = 1
