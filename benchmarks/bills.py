@@ -169,5 +169,7 @@ def price_row_by_row(path: Path, sample: int) -> Mapping[str, float]:
     seconds = time.process_time() - started
     if lines != expected:
         differing = [key for key in {*lines, *expected} if lines.get(key) != expected.get(key)]
-        raise SystemExit(f"{len(differing)} lines differ: {[(k, lines.get(k), expected.get(k)) for k in differing[:3]]}")
+        raise SystemExit(
+            f"{len(differing)} lines differ: {[(k, lines.get(k), expected.get(k)) for k in differing[:3]]}"
+        )
     return {"bills": len(due), "lines": len(lines), "seconds": seconds}

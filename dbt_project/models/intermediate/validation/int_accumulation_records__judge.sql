@@ -37,7 +37,7 @@ select
     coalesce(
         {{ register_turn('registers.integer_places') }},
         case
-            {%- for places in range(1, 10) %}
+            {%- for places in range(1, 13) %}
             when records.previous_register_read < {{ 10 ** places }} then {{ 10 ** places }}
             {%- endfor %}
         end
