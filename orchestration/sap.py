@@ -157,7 +157,7 @@ def _plan(systems: Systems, ledger: Ledger, first: date, last: date) -> tuple[Lo
     from loaders.sap_isu.loader import plan_load  # noqa: PLC0415 - loaded when used
     from loaders.sap_isu.plan_shown import keep_shown, show_plan  # noqa: PLC0415 - loaded when used
 
-    plan = plan_load(ledger, systems.warehouse.fetch(PLANNED_READINGS), first_day=first, last_day=last)
+    plan = plan_load(ledger, systems.warehouse.stream(PLANNED_READINGS), first_day=first, last_day=last)
     bills = systems.warehouse.fetch(PLANNED_BILLS)
     amounts = {
         (str(row["contract_id"]), _day(row["reading_date"])): Decimal(str(row["total_inc_gst_aud"])) for row in bills

@@ -6,7 +6,7 @@ What stays out: connections (one module per warehouse beside this one).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,6 +45,9 @@ class Warehouse(Protocol):
 
     def fetch(self, sql: str, params: Sequence[object] = ()) -> list[dict[str, object]]:
         """Run a query on a read-only connection that is opened for it and closed at once."""
+
+    def stream(self, sql: str, params: Sequence[object] = ()) -> Iterator[dict[str, object]]:
+        """Like ``fetch``, row by row: for results that need not be held in memory at once."""
 
     def reading(self) -> AbstractContextManager[None]:
         """Make many calls of ``fetch`` cheap: what opening costs is paid once for all of them inside the block."""

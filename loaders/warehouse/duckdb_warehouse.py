@@ -23,6 +23,7 @@ from loaders.warehouse.schema import RAW_TABLES, RawTable
 
 DUCKDB_TYPES = {"text": "varchar", "integer": "bigint", "date": "date", "timestamp": "timestamp"}
 _WAIT_STEP_SECONDS = 0.2
+_ROWS_AT_ONCE = 5000
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,10 @@ class DuckDBWarehouse:
 
     def fetch(self, sql: str, params: Sequence[object] = ()) -> list[dict[str, object]]:
         """Read rows; see :class:`Warehouse`."""
+        return list(self.stream(sql, params))
+
+    def stream(self, sql: str, params: Sequence[object] = ()) -> Iterator[dict[str, object]]:
+        """Read rows one by one; see :class:`Warehouse`."""
         if not self.path.exists():
             raise PermanentError(
                 "Reading the warehouse", f"{self.path.name} does not exist yet", "Run a billing day first."
@@ -80,7 +85,8 @@ class DuckDBWarehouse:
         with self._connect("Reading the warehouse", read_only=True) as connection:
             cursor = connection.execute(sql, list(params))
             names = [column[0] for column in cursor.description or ()]
-            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+            while rows := cursor.fetchmany(_ROWS_AT_ONCE):
+                yield from (dict(zip(names, row, strict=True)) for row in rows)
 
     @contextmanager
     def reading(self) -> Iterator[None]:

@@ -134,6 +134,17 @@ def test_load_fault_on_the_wire_ends_with_each_reading_once(
     assert_ledger_equals_sap(ledger, sap)
 
 
+@pytest.mark.parametrize("fault", ["429", "503"])
+def test_load_retry_after_is_waited_for_and_each_reading_goes_once(sap: World, ledger: Ledger, fault: str) -> None:  # noqa: F811
+    arm(sap, fault, 1, retry_after=1)
+    started = time.monotonic()
+    result = load(ledger, open_transport(sap.client.url), list(rows(2)))
+    assert time.monotonic() - started >= 1.0
+    assert result.problems == []
+    assert states(ledger) == {"CONFIRMED": 4}
+    assert_ledger_equals_sap(ledger, sap)
+
+
 def test_load_answer_later_than_the_time_out_ends_with_each_reading_once(sap: World, ledger: Ledger) -> None:  # noqa: F811
     arm(sap, "delay", 1, seconds="1.5")
     policy = LoadPolicy(settle_seconds=1.0)

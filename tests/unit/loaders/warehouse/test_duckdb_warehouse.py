@@ -172,3 +172,10 @@ def test_file_that_is_no_database_is_reported(tmp_path: Path) -> None:
 def test_target_without_a_writer_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PermanentError, match="parchment"):
         open_warehouse("parchment", duckdb_path=tmp_path / "w.duckdb")
+
+
+def test_stream_gives_every_row_once_across_its_pieces(warehouse: DuckDBWarehouse) -> None:
+    warehouse.ensure_raw_schema()
+    rows = warehouse.stream("select i as number from range(?) as t(i) order by 1", [12_001])
+    assert next(rows) == {"number": 0}
+    assert [row["number"] for row in rows] == list(range(1, 12_001))
