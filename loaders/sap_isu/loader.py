@@ -318,7 +318,10 @@ class _Run:
                 pending.add(pool.submit(self.exchange.send, keys, is_last_round=is_last_round))
                 # The first batch goes alone: where SAP rejects everything, little has left by then.
                 if len(pending) >= (self.concurrency if self.sent else 1):
+                    is_first = not self.sent
                     pending = self._take_finished(pending, total)
+                    if is_first and self.guard and self.exchange.transport.capabilities.answer_wait_seconds:
+                        self._settle(IN_DOUBT)
                 if self._stop.is_set() or self._failures_in_a_row >= self.policy.most_failed_batches:
                     break
             while pending:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -14,10 +15,12 @@ from loaders.sap_isu.gate import Decided, Gate, LoadPausedError, NotReleasedErro
 from loaders.sap_isu.lease import Lease
 from loaders.sap_isu.ledger import Ledger
 from loaders.sap_isu.ledger_rows import Change
-from loaders.sap_isu.loader import plan_load
+from loaders.sap_isu.loader import plan_load, run_load
 from loaders.sap_isu.plan_shown import ShownPlan, keep_shown, last_shown, show_plan
+from loaders.sap_isu.readings import ReadingId, SapReading
 from loaders.sap_isu.states import Event
-from tests.integration.sap_load_process import BILLING_DAY, open_ledger, rows
+from loaders.sap_isu.transport import Capabilities, DeviceGroup, Outcome, OutcomeKind, Transport
+from tests.integration.sap_load_process import BILLING_DAY, POLICY, open_ledger, rows
 
 AMOUNTS = {(f"{number:010d}", BILLING_DAY): Decimal("100.05") for number in range(1, 4)}
 
@@ -138,3 +141,38 @@ def test_guard_brake_pauses_once_and_tells(ledger: Ledger) -> None:
     assert guard.brake(Tally(answered=11, rejected=6)) is None
     assert len(told) == 1
     assert guard.refusal() is not None
+
+
+class SapThatAnswersLater(Transport):
+    """Takes every message and confirms none: each reading is refused when asked for later."""
+
+    name = "later"
+
+    def __init__(self) -> None:
+        self.given: set[ReadingId] = set()
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(answer_wait_seconds=5.0)
+
+    def send(self, groups: Sequence[DeviceGroup]) -> list[Outcome]:
+        self.given |= {one.id for group in groups for one in group}
+        return [Outcome(OutcomeKind.AWAITED)] * len(groups)
+
+    def answers(self, ids: Sequence[ReadingId]) -> dict[ReadingId, Outcome]:
+        return {one: Outcome(OutcomeKind.REFUSED, "EL/999") for one in ids}
+
+    def read_back(self, ids: Sequence[ReadingId]) -> dict[ReadingId, SapReading]:
+        assert self.given >= set(ids)
+        return {}
+
+
+def test_load_whose_answers_come_later_hears_the_first_ones_before_it_sends_the_rest(ledger: Ledger) -> None:
+    transport = SapThatAnswersLater()
+    plan = plan_load(ledger, rows(30), first_day=BILLING_DAY, last_day=BILLING_DAY)
+    shown = show_plan(ledger, plan.plan_id, BILLING_DAY, BILLING_DAY, {})
+    told: list[LoadPausedError] = []
+    guard = PlanGuard(Gate(ledger.engine), shown, StopRule(least=2), "test run", told.append)
+    result = run_load(ledger, transport, plan, write_enabled=True, batch_size=2, policy=POLICY, guard=guard)
+    assert (len(told), len(transport.given), result.sent) == (1, 4, 4)
+    assert result.states == {"PLANNED": 56, "REJECTED": 4}
