@@ -131,7 +131,7 @@ def test_load_holder_that_stood_still_past_its_lease_sends_nothing_more(
     load_from_retailer(tmp_path / "larger.db", sap.store.path)
     sap.gateway.settings.latency_seconds = 0.05
     command = [sys.executable, "-m", "tests.integration.sap_load_process",
-               sap.client.url, str(ledger.engine.url), str(contracts), "1.5"]  # fmt: skip
+               sap.client.url, str(ledger.engine.url), str(contracts), "3"]  # fmt: skip
     process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
     try:
         _wait(lambda: len(in_sap(sap)) >= 4)
