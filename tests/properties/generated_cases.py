@@ -69,6 +69,12 @@ class CaseDrawer:
         names = [*DISCOUNT_NAMES, "Nobody"] if self.random.random() < 0.1 else DISCOUNT_NAMES
         while self.random.random() < 0.3:
             terms.append(Term("DISCOUNT_MET", self.random.choice(names), *self.span(first_day, last_day)))
+        numbers = {"GREEN_POWER_PERCENT": ["10", "25", "100", "0"], "CONCESSION_PERCENT": ["17.5", "100", "3.33"],
+                   "CONCESSION_FIXED": ["25.00", "0.01", "7.77"]}  # fmt: skip
+        for name, values in numbers.items():
+            while self.random.random() < 0.25:
+                value = self.random.choice(values if self.random.random() < 0.97 else ["lots", "-1", "101"])
+                terms.append(Term(name, value, *self.span(first_day, last_day)))
         return terms
 
     def span(self, first_day: date, last_day: date) -> tuple[date, date]:

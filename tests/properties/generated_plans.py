@@ -69,6 +69,8 @@ class PlanDrawer:
         if self.random.random() < 0.5:
             names = self.random.sample(DISCOUNT_NAMES, self.random.randrange(1, 3))
             contract["discounts"] = [self.discount(name) for name in names]
+        if self.random.random() < 0.7:
+            contract["greenPowerCharges"] = [self.green_power() for _ in range(self.random.choice([1, 1, 1, 2]))]
         if self.random.random() < 0.2:
             for period in contract["tariffPeriod"]:
                 period["demandCharges"] = [self.demand() for _ in range(self.random.randrange(1, 3))]
@@ -270,6 +272,22 @@ class PlanDrawer:
                 {"description": "5 cents per day"},
             ])  # fmt: skip
         return discount
+
+    def green_power(self) -> dict[str, Any]:
+        """Draw one to three tiers of green power."""
+        kind = self.random.choice(["FIXED_PER_UNIT", "FIXED_PER_UNIT", "FIXED_PER_DAY", "FIXED_PER_WEEK",
+                                   "FIXED_PER_MONTH",
+                                   "PERCENT_OF_USE", "PERCENT_OF_BILL"])  # fmt: skip
+        name = "amount" if kind.startswith("FIXED") else "rate"
+        percents = sorted(self.random.sample(["0.1", "0.2", "0.25", "0.5", "1.0"], self.random.randrange(1, 4)))
+        if self.random.random() < 0.8:
+            percents[-1] = "1"
+        sizes = ["0.055", "0.0485", "0.013", ".06"] if self.random.random() < 0.97 else ["1.10", "-0.01"]
+        return {
+            "displayName": "Green", "scheme": "GREENPOWER", "type": kind,
+            "description": self.random.choice(["Green power", "(inc. GST)", "gst free"]),
+            "tiers": [{"percentGreen": percent, name: self.random.choice(sizes)} for percent in percents],
+        }  # fmt: skip
 
     def demand(self) -> dict[str, Any]:
         """Draw a demand charge, mostly one that can be priced."""

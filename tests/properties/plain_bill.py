@@ -61,6 +61,7 @@ class BillMaker:
         self.bill = Bill()
         self.day_count: dict[PriceKey, int] = defaultdict(int)
         self.first_day: dict[PriceKey, date] = {}
+        self.energy_charged: dict[Owner, Decimal] = defaultdict(Decimal)
         self.charged: dict[Owner, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
         self._versions: dict[tuple[str, date], tuple[int, Json]] = {}
 
@@ -75,6 +76,8 @@ class BillMaker:
         for plan_id, number, _ in self.first_day:
             plain_checks.check_plan(self.plans[plan_id][number], self.contract.uses.values())
         plain_shares.discount_lines(self)
+        plain_shares.green_power_lines(self)
+        plain_shares.concession_lines(self)
         return self.bill
 
     def plan_on(self, market_day: date) -> str:
@@ -113,7 +116,10 @@ class BillMaker:
         if key in self.bill.lines:
             raise AssertionError(f"two lines {key}")
         self.bill.lines[key] = Line(quantity, price, amount, gst)
-        self.charged[owner][key[0].split(":")[0]] += amount
+        name = key[0].split(":")[0]
+        self.charged[owner][name] += amount
+        if name in ("USAGE", "CONTROLLED_LOAD"):
+            self.energy_charged[owner] += quantity
 
     def _supply(self) -> None:
         for (plan_id, number, season), days in self.day_count.items():

@@ -77,7 +77,8 @@ class Contract:
         return [term for term in self.terms if term.name == name and term.first_day <= day <= term.last_day]
 
     def terms_in_bill(self, name: str) -> list[Term]:
-        return [term for term in self.terms if any(term in self.terms_on(name, day) for day in self.days)]
+        found = [term for term in self.terms if any(term in self.terms_on(name, day) for day in self.days)]
+        return list(dict.fromkeys(found))
 
 
 @dataclass

@@ -1,13 +1,13 @@
-"""The oracle's shares of a bill: discounts, which are parts of a plan version's own charges."""
+"""The oracle's shares of a bill: discounts, green power and concessions, worked out from the lines before them."""
 
 from __future__ import annotations
 
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
 from tests.properties.plain_extras import GST_DIVISOR, gst_of_words, quotient
-from tests.properties.plain_pricer import KWH, PRICE, Json, NotPriceableError, decimal
+from tests.properties.plain_pricer import CENT, KWH, PRICE, Json, NotPriceableError, Term, decimal, rounded
 
 if TYPE_CHECKING:
     from tests.properties.plain_bill import BillMaker
@@ -101,3 +101,110 @@ def one_discount(maker: BillMaker, owner: Owner, place: int, discount: Json) -> 
     if quantity > 0:
         key = (f"DISCOUNT:{place}{mark_of(maker, owner)}", start_of(maker, owner))
         maker.line(owner, key, quantity, price, kind)
+
+
+def green_power_lines(maker: BillMaker) -> None:
+    """Charge the tier that the agreed percentage falls into, for the days on which it is agreed."""
+    for term in maker.contract.terms_in_bill("GREEN_POWER_PERCENT"):
+        check_number(maker, term, most=Decimal(100))
+    for owner in list(dict.fromkeys(key[:2] for key in maker.first_day)):
+        days = version_days(maker, owner)
+        agreed: dict[Decimal, int] = {}
+        for day in days:
+            for term in maker.contract.terms_on("GREEN_POWER_PERCENT", day):
+                if maker.contract.first_day <= day <= maker.contract.last_day:
+                    agreed[Decimal(term.value)] = agreed.get(Decimal(term.value), 0) + 1
+        tiers: dict[tuple[int, int], int] = {}
+        for percent, count in agreed.items():
+            if percent > 0:
+                place = tier_of(maker.plans[owner[0]][owner[1]], percent)
+                tiers[place] = tiers.get(place, 0) + count
+        for place, count in tiers.items():
+            green_power_line(maker, owner, place, (count, len(days)))
+
+
+def check_number(maker: BillMaker, term: Term, most: Decimal | None = None) -> None:
+    try:
+        value = Decimal(term.value)
+    except InvalidOperation as error:
+        raise NotPriceableError(f"{term.name} {term.value!r}") from error
+    if value < 0 or (most is not None and value > most):
+        raise NotPriceableError(f"{term.name} {term.value}")
+    others = [other for other in maker.contract.terms_in_bill(term.name) if other != term]
+    if any(other in maker.contract.terms_on(term.name, day) for other in others for day in maker.contract.days
+           if term in maker.contract.terms_on(term.name, day)):  # fmt: skip
+        raise NotPriceableError(f"two {term.name} on one day")
+
+
+def tier_of(plan: Json, percent: Decimal) -> tuple[int, int]:
+    """Return the place of the charge and of its tier with the least percentage that is enough."""
+    found = []
+    for number, charge in enumerate(plan["electricityContract"].get("greenPowerCharges") or [], 1):
+        for tier_number, tier in enumerate(charge["tiers"], 1):
+            upper = decimal(tier.get("percentGreen"))
+            if upper is None or not 0 <= upper <= 1:
+                raise NotPriceableError("percentGreen")
+            found.append((upper, number, tier_number))
+    enough = sorted(entry for entry in found if entry[0] * 100 >= percent)
+    if not enough or (len(enough) > 1 and enough[1][0] == enough[0][0]):
+        raise NotPriceableError("no tier of green power, or two")
+    return enough[0][1:]
+
+
+def green_power_line(maker: BillMaker, owner: Owner, place: tuple[int, int], share: tuple[int, int]) -> None:
+    charge = maker.plans[owner[0]][owner[1]]["electricityContract"]["greenPowerCharges"][place[0] - 1]
+    tier, kind = charge["tiers"][place[1] - 1], charge["type"]
+    words = f"{charge['displayName']} {charge.get('description', '')}"
+    size = decimal(tier.get("amount" if kind.startswith("FIXED") else "rate"))
+    limits = {"FIXED_PER_UNIT": Decimal("0.2"), "FIXED_PER_DAY": Decimal(20)}
+    if size is None or size < 0 or (kind.startswith("PERCENT") and size >= 1) or size > limits.get(kind, size):
+        raise NotPriceableError("green power tier")
+    count, of = share
+    supply_days = count if maker.day_count.get((*owner, 0)) else 0
+    line_kind = "CHARGE"
+    if kind.startswith("FIXED"):
+        text = words.lower()
+        if "inc. gst" in text:
+            size = quotient(size, GST_DIVISOR, PRICE)
+        elif gst_of_words(words, "EX") == "FREE":
+            line_kind = "FREE"
+    if kind == "FIXED_PER_UNIT":
+        quantity = quotient(maker.energy_charged[owner] * count, Decimal(of), KWH)
+    elif kind.startswith("FIXED"):
+        times, divisor = {"DAY": (1, 1), "WEEK": (1, 7), "MONTH": (12, 365)}[kind.removeprefix("FIXED_PER_")]
+        quantity = quotient(Decimal(supply_days * times), Decimal(divisor), KWH)
+    else:
+        names = BILL_CHARGES if kind == "PERCENT_OF_BILL" else USE_CHARGES
+        base = sum((maker.charged[owner][name] for name in names), Decimal(0))
+        quantity = quotient(base * count, Decimal(of), KWH)
+    if quantity > 0 and size > 0:
+        key = (f"GREEN_POWER:{place[0]}.{place[1]}{mark_of(maker, owner)}", start_of(maker, owner))
+        maker.line(owner, key, quantity, size, line_kind)
+
+
+def concession_lines(maker: BillMaker) -> None:
+    """Take off the concessions: before GST in Victoria and Queensland, after it elsewhere."""
+    contract, bill = maker.contract, maker.bill
+    base, gst = Decimal(0), Decimal(0)
+    for (charge_id, _), line in bill.lines.items():
+        if charge_id.split(":")[0] in (*BILL_CHARGES, "DISCOUNT", "FEED_IN"):
+            base, gst = base + line.amount, gst + line.gst
+    is_before = contract.jurisdiction in ("VIC", "QLD")
+    if not is_before:
+        base += rounded(gst, CENT)
+    found = []
+    for name in ("CONCESSION_PERCENT", "CONCESSION_FIXED"):
+        terms = contract.terms_in_bill(name)
+        ordered = sorted(terms, key=lambda term: (max(term.first_day, contract.first_day),
+                                                  min(term.last_day, contract.last_day), term.value))  # fmt: skip
+        found += [(number, term) for number, term in enumerate(ordered, 1)]
+    for number, term in found:
+        check_number(maker, term, most=Decimal(100) if term.name == "CONCESSION_PERCENT" else None)
+        days = [day for day in contract.days if term in contract.terms_on(term.name, day)]
+        whole, price = (Decimal(1), Decimal(term.value)) if term.name == "CONCESSION_FIXED" else (
+            max(base, Decimal(0)), Decimal(term.value) / 100)  # fmt: skip
+        quantity = quotient(whole * len(days), Decimal(len(contract.days)), KWH)
+        if quantity > 0 and price > 0:
+            owner = (maker.plan_on(contract.last_day), 0)
+            kind = "TAKEN_OFF" if is_before else "TAKEN_OFF_FREE"
+            maker.line(owner, (f"{term.name}:{number}", days[0]), quantity, price, kind)

@@ -17,16 +17,28 @@
         ],
         'SHARES': [
             'int_charges__discounts',
+            'int_charges__green_power',
         ],
+        'CONCESSIONS': ['int_charges__concessions'],
     } -%}
     {{ return(charges[step]) }}
 {%- endmacro %}
 
 {# A query of the lines of some charge models, for the due bills that can be priced: quantity x price to the cent (half up),
-   credits negative, and the GST of each line. Feed-in carries GST only for a customer registered for it. #}
+   credits negative, and the GST of each line, exact or to the cent. The bill's rounding policy may round its kWh first.
+   Feed-in carries GST only for a customer registered for it. #}
 {% macro priced_lines(charges) -%}
+    {%- set quantity -%}
+        case
+            {%- for places in range(5) %}
+            when charges.unit = 'KWH' and rounding.quantity_places = {{ places }}
+                then cast(cast(charges.quantity as decimal(18, {{ places }})) as {{ kwh_type() }})
+            {%- endfor %}
+            else cast(charges.quantity as {{ kwh_type() }})
+        end
+    {%- endset -%}
     {%- set amount -%}
-        {{ line_amount('charges.quantity', 'charges.unit_price_ex_gst_aud') }} * case when charges.is_credit = 1 then -1 else 1 end
+        {{ line_amount(quantity, 'charges.unit_price_ex_gst_aud') }} * case when charges.is_credit = 1 then -1 else 1 end
     {%- endset -%}
     {%- set has_gst -%}
         case charges.gst_treatment when 'TAXED' then 1 when 'REGISTERED' then due.is_gst_registered else 0 end
@@ -44,11 +56,14 @@
         charges.charge_type,
         charges.time_band,
         cast(charges.block_number as integer) as block_number,
-        cast(charges.quantity as {{ kwh_type() }}) as quantity,
+        {{ quantity }} as quantity,
         charges.unit,
         charges.unit_price_ex_gst_aud,
         cast({{ amount }} as {{ line_amount_type() }}) as amount_ex_gst_aud,
-        {{ gst_of(amount ~ ' * ' ~ has_gst) }} as gst_aud,
+        case
+            when rounding.gst_on = 'LINE' then cast({{ to_the_cent(gst_of(amount ~ ' * ' ~ has_gst)) }} as {{ line_gst_type() }})
+            else {{ gst_of(amount ~ ' * ' ~ has_gst) }}
+        end as gst_aud,
         cast(charges.rule_model as {{ text_type(60) }}) as rule_model
     from (
         {%- for charge in charges %}
@@ -80,6 +95,11 @@
             charges.contract_id = due.contract_id
             and charges.period_start_date = due.period_start_date
             and charges.period_end_date = due.period_end_date
+    left join {{ ref('int_bill_rounding__choose') }} as rounding
+        on
+            charges.contract_id = rounding.contract_id
+            and charges.period_start_date = rounding.period_start_date
+            and charges.period_end_date = rounding.period_end_date
     left join {{ ref('int_bill_problems__summarise') }} as problems
         on
             charges.contract_id = problems.contract_id

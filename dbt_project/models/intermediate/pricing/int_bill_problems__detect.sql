@@ -383,6 +383,20 @@ discount_problems as (
     where refusal is not null
 ),
 
+green_power_problems as (
+    select distinct
+        contract_id,
+        period_start_date,
+        period_end_date,
+        plan_id,
+        8 as problem_rank,
+        'PLAN_NOT_PRICEABLE' as rule_code,
+        'greenPowerCharges' as construct,
+        {{ concat_text(["'plan '", "plan_id", "', the green power that is agreed: '", "refusal"]) }} as reason
+    from {{ ref('int_green_power__choose') }}
+    where refusal is not null
+),
+
 step_energy as (
     select
         contract_id,
@@ -433,7 +447,7 @@ step_problems as (
 found as (
     {% for problems in ['contract_problems', 'unknown_plans', 'plan_problems', 'season_problems', 'window_problems',
                         'controlled_load_problems', 'feed_in_problems', 'demand_problems', 'energy_problems', 'backward_problems',
-                        'term_problems', 'discount_problems', 'step_problems'] -%}
+                        'term_problems', 'discount_problems', 'green_power_problems', 'step_problems'] -%}
     select
         contract_id,
         period_start_date,

@@ -21,4 +21,4 @@ select
     rule_model
 from {{ ref('int_charge_lines__price') }}
 union all
-{{ priced_lines(charges_of('SHARES')) }}
+{{ priced_lines(charges_of('SHARES') + charges_of('CONCESSIONS')) }}
