@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from random import Random
 
 from tests.properties.generated_plans import DISCOUNT_NAMES, PlanDrawer
-from tests.properties.plain_pricer import FIRST_DAY, LAST_DAY, Contract, Term
+from tests.properties.plain_pricer import FIRST_DAY, LAST_DAY, Contract, Json, Term
 from tests.properties.pricing_warehouse import Case
 
 JURISDICTIONS = ["NSW", "VIC", "QLD", "SA", "TAS", "ACT", "NT", "WA"]
@@ -55,24 +55,27 @@ class CaseDrawer:
             uses=uses,
             loads={suffix: self.load(first_day, last_day) for suffix in uses},
             is_gst_registered=self.random.random() < 0.3,
-            terms=self.terms(first_day, last_day),
+            terms=self.terms(first_day, last_day, plans),
         )
         return Case(
             contract_id, contract, plans, self.random.choice([5, 15, 30, 30]), self.random.choice(["kWh", "Wh"])
         )
 
-    def terms(self, first_day: date, last_day: date) -> list[Term]:
+    def terms(self, first_day: date, last_day: date, plans: Mapping[str, Sequence[Json]]) -> list[Term]:
         """Draw terms for the whole bill or a part of it, a few of them unusable."""
         terms = []
         if self.random.random() < 0.6:
             terms.append(Term("FEED_IN", self.random.choice(["Solar", "Premium", "Nobody"])))
-        names = [*DISCOUNT_NAMES, "Nobody"] if self.random.random() < 0.1 else DISCOUNT_NAMES
-        while self.random.random() < 0.3:
+        contracts = [version["electricityContract"] for versions in plans.values() for version in versions]
+        offered = [discount["displayName"] for contract in contracts for discount in contract.get("discounts") or []]
+        names = offered if offered and self.random.random() < 0.95 else DISCOUNT_NAMES
+        while self.random.random() < (0.4 if offered else 0.02):
             terms.append(Term("DISCOUNT_MET", self.random.choice(names), *self.span(first_day, last_day)))
         numbers = {"GREEN_POWER_PERCENT": ["10", "25", "100", "0"], "CONCESSION_PERCENT": ["17.5", "100", "3.33"],
                    "CONCESSION_FIXED": ["25.00", "0.01", "7.77"]}  # fmt: skip
         for name, values in numbers.items():
-            while self.random.random() < 0.25:
+            has_offer = name != "GREEN_POWER_PERCENT" or all("greenPowerCharges" in contract for contract in contracts)
+            while self.random.random() < (0.2 if has_offer else 0.02):
                 value = self.random.choice(values if self.random.random() < 0.97 else ["lots", "-1", "101"])
                 terms.append(Term(name, value, *self.span(first_day, last_day)))
         return terms

@@ -89,3 +89,9 @@ def test_bills_over_drawn_plans_and_loads_equal_the_plain_pricer_to_the_cent(
 def test_drawn_cases_are_mostly_priceable_and_some_are_refused(cases: list[Case]) -> None:
     refused = sum(plain_bill_of(case) is None for case in cases)
     assert 0 < refused < len(cases) / 2
+
+
+def test_drawn_cases_hold_every_kind_of_line(cases: list[Case]) -> None:
+    kinds = {charge_id.split(":")[0] for case in cases if (bill := plain_bill_of(case)) for charge_id, _ in bill.lines}
+    assert kinds >= {"SUPPLY", "USAGE", "CONTROLLED_LOAD", "FEED_IN", "DEMAND", "FEE", "DISCOUNT", "GREEN_POWER",
+                     "CONCESSION_PERCENT", "CONCESSION_FIXED"}  # fmt: skip
