@@ -19,8 +19,15 @@ _ENERGY: Final = {
 _OTHER: Final = {
     "DEMAND": "the highest half-hour power inside the demand charge's window",
     "FEE": "a recurrent fee of the plan, for the bill's days",
-    "DISCOUNT": "a discount or concession, given as a credit",
+    "DISCOUNT": "a discount of the plan, given as a credit",
 }
+_NAMED: Final = {
+    "GREEN_POWER": "green power, as agreed for the contract",
+    "CONCESSION_PERCENT": "a concession agreed for the contract, given as a credit",
+    "CONCESSION_FIXED": "a concession agreed for the contract, given as a credit",
+}
+_PART_OF_AN_AMOUNT: Final = "AUD"
+_HUNDRED: Final = 100
 
 
 def rule_sentence(line: Mapping[str, Any], *, is_stepped: bool) -> str:
@@ -37,6 +44,11 @@ def rule_sentence(line: Mapping[str, Any], *, is_stepped: bool) -> str:
         parts.append("in the hours when the plan's clock shows a day outside this price's days")
     if line["charge_type"] == "FEED_IN" and line["gst_aud"] == 0 and line["amount_ex_gst_aud"] != 0:
         parts.append("without GST, as the customer is not registered for it")
+    if line.get("unit") == _PART_OF_AN_AMOUNT:
+        percent = f"{line['unit_price_ex_gst_aud'] * _HUNDRED:f}".rstrip("0").rstrip(".")
+        parts.append(f"{percent} % of the amount that stands as its quantity")
+    if line["charge_type"] == "DISCOUNT" and line["gst_aud"] == 0 and line["amount_ex_gst_aud"] != 0:
+        parts.append("after GST, which it does not lower")
     sentence = ", ".join(parts)
     return sentence[0].upper() + sentence[1:] + "."
 
@@ -46,6 +58,9 @@ def _what(line: Mapping[str, Any]) -> str:
     if kind == "SUPPLY":
         of_whom = "the controlled load's own" if line["charge_id"] == CONTROLLED_LOAD_SUPPLY else "the"
         return f"{of_whom} daily supply charge, for each market day at this price"
+    named = _NAMED.get(str(line["charge_id"]).partition(":")[0])
+    if named:
+        return named
     if kind in _ENERGY:
         when = "at any time" if band in (None, "", "ALL") else f"in the plan's {band} windows"
         return f"{_ENERGY[kind]}, {when}"

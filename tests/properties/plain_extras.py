@@ -53,10 +53,15 @@ def fee_lines(maker: BillMaker) -> None:
             continue
         contract = maker.plans[plan_id][number]["electricityContract"]
         for place, fee in enumerate(contract.get("fees") or [], 1):
-            if fee["term"] not in TERMS or fee["type"] not in ("MEMBERSHIP", "CONTRIBUTION", "PAPER_BILL", "OTHER"):
+            if fee["term"] not in (*TERMS, "PERCENT_OF_BILL") or fee["type"] not in (
+                "MEMBERSHIP",
+                "CONTRIBUTION",
+                "PAPER_BILL",
+                "OTHER",
+            ):
                 continue
             amount = decimal(fee.get("amount"))
-            if amount is None or amount < 0 or fee["type"] == "PAPER_BILL":
+            if amount is None or amount < 0 or fee["type"] == "PAPER_BILL" or fee["term"] not in TERMS:
                 raise NotPriceableError("fee")
             basis = gst_of_words(fee.get("description"), "INC")
             price = quotient(amount, GST_DIVISOR, PRICE) if basis == "INC" else amount

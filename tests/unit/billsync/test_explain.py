@@ -313,6 +313,14 @@ def test_tables_on_a_terminal_keep_every_digit(warehouse: DuckDBWarehouse) -> No
          ("Energy sent to the grid, paid as a credit, at any time, "
           "without GST, as the customer is not registered for it.")),
         ({"charge_type": "DEMAND"}, False, "The highest half-hour power inside the demand charge's window."),
+        ({"charge_type": "DISCOUNT", "charge_id": "DISCOUNT:1", "unit": "AUD",
+          "unit_price_ex_gst_aud": Decimal("0.02500000"), "amount_ex_gst_aud": Decimal(-1)}, False,
+         "A discount of the plan, given as a credit, 2.5 % of the amount that stands as its quantity."),
+        ({"charge_type": "DISCOUNT", "charge_id": "CONCESSION_FIXED:1", "unit": "BILL",
+          "amount_ex_gst_aud": Decimal(-1), "gst_aud": Decimal(0)}, False,
+         "A concession agreed for the contract, given as a credit, after GST, which it does not lower."),
+        ({"charge_type": "FEE", "charge_id": "GREEN_POWER:1.1", "unit": "KWH"}, False,
+         "Green power, as agreed for the contract."),
         ({"charge_type": "LEVY"}, False, "A charge of type LEVY."),
     ],
 )  # fmt: skip

@@ -12,7 +12,7 @@ with recurrent as (
         coalesce({{ gst_in_words('description') }}, 'INC') as gst_basis
     from {{ ref('stg_plans__fees') }}
     where
-        term in ('ANNUAL', 'BIANNUAL', 'MONTHLY', 'WEEKLY', 'DAILY')
+        term in ('ANNUAL', 'BIANNUAL', 'MONTHLY', 'WEEKLY', 'DAILY', 'PERCENT_OF_BILL')
         and fee_type in ('MEMBERSHIP', 'CONTRIBUTION', 'PAPER_BILL', 'OTHER')
 )
 
@@ -30,5 +30,5 @@ select
     end as unit,
     case term when 'BIANNUAL' then 2 when 'MONTHLY' then 12 else 1 end as per_year_or_day,
     case term when 'DAILY' then 1 when 'WEEKLY' then 7 else 365 end as days,
-    case when amount_aud >= 0 and fee_type <> 'PAPER_BILL' then 1 else 0 end as is_priceable
+    case when amount_aud >= 0 and fee_type <> 'PAPER_BILL' and term <> 'PERCENT_OF_BILL' then 1 else 0 end as is_priceable
 from recurrent
