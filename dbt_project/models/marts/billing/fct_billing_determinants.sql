@@ -4,7 +4,7 @@
     incremental_strategy='replace',
     replace_scope='int_bill_periods__due',
     replace_on=['contract_id', 'period_start_date', 'period_end_date'],
-    on_schema_change='fail',
+    on_schema_change='append_new_columns',
 ) }}
 -- depends_on: {{ ref('int_bill_periods__due') }}
 select

@@ -4,7 +4,7 @@
         incremental_strategy='replace',
         replace_scope='int_billing_days__touched',
         replace_on=['billing_day'],
-        on_schema_change='fail',
+        on_schema_change='append_new_columns',
         tags=['reporting'],
     )
 }}

@@ -3,7 +3,7 @@
     incremental_strategy='replace',
     replace_scope='int_channel_days__touched',
     replace_on=['nmi', 'nmi_suffix', 'market_date'],
-    on_schema_change='fail',
+    on_schema_change='append_new_columns',
 ) }}
 -- One row per NMI, channel and market day: the energy of every channel-day that could be read, by its current version. A channel-day in conflict shows the body
 -- delivered first and is_conflicting = 1; nothing of it is billed.
