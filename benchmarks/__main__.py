@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: meter files to daily determinants at growing sizes, and the small day end to end.
+"""``python -m benchmarks``: meter files to daily determinants at growing sizes, and bills from stored determinants.
 
 Prints the tables that docs/performance.md keeps. Rates are intervals per second of the stage's own work, without
 imports; memory is the stage's own process at its highest.
@@ -10,34 +10,44 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from datetime import date, timedelta
 from pathlib import Path
 
 import click
 import duckdb
 
+from benchmarks.bills import DAYS as BILL_DAYS
 from benchmarks.measure import Measurement, machine, measured
 from benchmarks.sap_load import measure_load
 
 DAY = "2026-03-05"
+ROW_SAMPLE = 1000
 RATED = ("read_files", "load_raw", "build_usage", "build_determinants")
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--sizes", default="1000,10000,100000", show_default=True, help="Service points, comma-separated.")
+@click.option("--bills", default=100_000, show_default=True, help="Bills to close at once; 0 leaves that out.")
 @click.option("--home", type=click.Path(path_type=Path), help="Folder for the data; a temporary one by default.")
 @click.option("--sap-readings", default=100_000, show_default=True, help="Readings to load into SAP; 0 for none.")
-def main(sizes: str, home: Path | None, sap_readings: int) -> None:
-    """Measure files to daily determinants for each number of service points, and the load into SAP."""
+def main(sizes: str, bills: int, home: Path | None, sap_readings: int) -> None:
+    """Measure files to daily determinants, bills from stored determinants, and the load into SAP."""
     click.echo(f"machine: {machine()}\n")
     if sizes:
-        click.echo("| service points | intervals | stage | seconds | intervals/s | peak MiB |")
-        click.echo("| ---: | ---: | --- | ---: | ---: | ---: |")
+        click.echo("| service points | intervals | stage | seconds | intervals/s | CPU s | peak MiB |")
+        click.echo("| ---: | ---: | --- | ---: | ---: | ---: | ---: |")
     for size in (int(word) for word in sizes.split(",") if word):
         folder = Path(tempfile.mkdtemp(prefix="billsync-bench-", dir=home))
         try:
             _measure_size(folder, size)
         finally:
             _sandbox(folder, "down")
+            shutil.rmtree(folder, ignore_errors=True)
+    if bills:
+        folder = Path(tempfile.mkdtemp(prefix="billsync-bench-", dir=home))
+        try:
+            _measure_bills(folder, bills)
+        finally:
             shutil.rmtree(folder, ignore_errors=True)
     if sap_readings:
         _measure_sap(sap_readings)
@@ -53,6 +63,28 @@ def _measure_sap(readings: int) -> None:
         click.echo(f"| {number:,} | {in_flight} | {one.seconds:.1f} | {rate:,.0f} | {one.peak_mib:,.0f} |")
 
 
+def _measure_bills(folder: Path, contracts: int) -> None:
+    """Close bills with time of use, steps and demand, then price some of them row by row: same lines, both speeds."""
+    day = date.fromisoformat(DAY)
+    measured("seed_bills", str(folder), DAY, str(contracts))
+    measured(
+        "store_determinants", str(folder), str(day - timedelta(days=1)), str(day - timedelta(days=BILL_DAYS))
+    )  # fmt: skip
+    closed = measured("price_bills", str(folder), DAY)
+    rows = measured("price_row_by_row", str(folder), DAY, str(min(contracts, ROW_SAMPLE))).counts
+    by_row = rows["bills"] / rows["cpu_seconds"]
+    per_core = contracts / closed.cpu_seconds
+    click.echo(
+        f"\n{contracts:,} bills of {BILL_DAYS} days from stored daily determinants, peak {closed.peak_mib:,.0f} MiB:"
+    )
+    click.echo(f"- SQL: {closed.seconds:.1f} s, {contracts / closed.seconds:,.0f} bills/s; "
+               f"{closed.cpu_seconds:.1f} CPU seconds, {per_core:,.0f} bills per CPU second")  # fmt: skip
+    click.echo(f"- pandas row by row ({rows['bills']:,} bills, {rows['lines']:,} lines, all equal): "
+               f"{by_row:,.0f} bills per CPU second")  # fmt: skip
+    click.echo(f"- ratio per CPU second: {per_core / by_row:.1f}; on all cores against one: "
+               f"{contracts / closed.seconds / (rows['bills'] / rows['seconds']):.1f}")  # fmt: skip
+
+
 def _measure_size(folder: Path, size: int) -> None:
     measured("seed", str(folder), DAY, str(size))
     _sandbox(folder, "up")
@@ -62,12 +94,14 @@ def _measure_size(folder: Path, size: int) -> None:
         counted = warehouse.execute("select sum(value_count) from raw.meter_interval_records").fetchone()
     intervals = int(counted[0]) if counted else 0
     total = Measurement(
-        "files to determinants", sum(s.seconds for s in stages), max(s.peak_mib for s in stages), {}
+        "files to determinants", sum(s.seconds for s in stages), sum(s.cpu_seconds for s in stages),
+        max(s.peak_mib for s in stages), {},
     )  # fmt: skip
     for stage in (*stages, total):
         rate = intervals / stage.seconds
         click.echo(
-            f"| {size:,} | {intervals:,} | {stage.stage} | {stage.seconds:.2f} | {rate:,.0f} | {stage.peak_mib:,.0f} |"
+            f"| {size:,} | {intervals:,} | {stage.stage} | {stage.seconds:.2f} | {rate:,.0f} | {stage.cpu_seconds:.2f} "
+            f"| {stage.peak_mib:,.0f} |"
         )
 
 

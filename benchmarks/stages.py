@@ -102,7 +102,7 @@ def price_bills(home: Path, day: date) -> Work:
     return _models(home, day, bills.PRICED, already_built=("fct_daily_usage",))
 
 
-def price_row_by_row(home: Path, day: date, sample: str) -> Work:
+def price_row_by_row(home: Path, _day: date, sample: str) -> Work:
     """Price some of the same bills row by row and compare every line."""
     warehouse = _systems(home).settings.duckdb_path
     return lambda: bills.price_row_by_row(warehouse, int(sample))

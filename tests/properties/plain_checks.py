@@ -24,7 +24,7 @@ MOST_SUPPLY = 20
 
 
 def check_plan(plan: Json, uses: Collection[str]) -> None:
-    """Refuse a plan whose seasons, windows or prices are wrong anywhere in its general usage, or in what a meter uses."""
+    """Refuse a plan whose seasons, windows or prices are wrong in its general usage, or in what a meter uses."""
     contract = plan["electricityContract"]
     if "CONTROLLED_LOAD" in uses:
         for load in contract.get("controlledLoad") or []:

@@ -83,7 +83,8 @@ class PricingWarehouse:
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         }
         command = [
-            sys.executable, "-c", "from dbt.cli.main import cli; cli()", "--quiet", verb, *(BUILT if verb == "build" else ()),
+            sys.executable, "-c", "from dbt.cli.main import cli; cli()", "--quiet", verb,
+            *(BUILT if verb == "build" else ()),
             "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT),
             "--target-path", str(self.folder / "target"), "--log-path", str(self.folder / "logs"),
             "--vars", json.dumps({"start_day": first_day.isoformat(), "end_day": last_day.isoformat()}),

@@ -6,33 +6,16 @@ with plans as (
     from {{ ref('int_demand_charges__price') }}
 ),
 
-channel_days as (
-    select distinct
-        energy.contract_id,
-        energy.market_date,
-        energy.nmi,
-        energy.nmi_suffix,
-        energy.plan_id,
-        energy.basis_hash
-    from {{ ref('int_daily_energy__by_rate') }} as energy
-    inner join plans
-        on energy.plan_id = plans.plan_id
-    inner join {{ ref('int_channel_days__assign') }} as assigned
-        on
-            energy.contract_id = assigned.contract_id
-            and energy.nmi = assigned.nmi
-            and energy.nmi_suffix = assigned.nmi_suffix
-            and energy.market_date = assigned.market_date
-    where energy.section = 'TARIFF_PERIOD'
-),
-
 candidates as (
     select
-        contract_id,
-        market_date,
-        {{ text_hash(join_text('basis_hash', ',', 'nmi_suffix')) }} as basis_hash
-    from channel_days
-    group by contract_id, market_date
+        basis.contract_id,
+        basis.market_date,
+        {{ text_hash(join_text('basis.basis_hash', ',', 'basis.nmi_suffix')) }} as basis_hash
+    from {{ ref('int_channel_days__basis') }} as basis
+    inner join plans
+        on basis.plan_id = plans.plan_id
+    where basis.section = 'TARIFF_PERIOD'
+    group by basis.contract_id, basis.market_date
 )
 {%- if stored %},
 
@@ -42,6 +25,7 @@ stored as (
         market_date,
         min(basis_hash) as basis_hash
     from {{ stored }}
+    where market_date >= (select min(market_date) from {{ ref('int_channel_days__basis') }})
     group by contract_id, market_date
 )
 {%- endif %}
