@@ -114,7 +114,9 @@ class PlanDrawer:
         steps: list[dict[str, Any]] = []
         while self.random.random() < 0.35 and len(steps) < 3:
             volume = self.random.choice([1, 2.5, 8, 11.178, 24, 340.06, 395.42, 1020, 0.5])
-            steps.append({"unitPrice": self.price(cents=cents), "volume": volume, "measureUnit": "KWH"})
+            free = self.random.random() < 0.15  # a band that is free up to a cap, then at the usual rate
+            price = "0.00" if free else self.price(cents=cents)
+            steps.append({"unitPrice": price, "volume": volume, "measureUnit": "KWH"})
         if not (capped and steps):
             steps.append({"unitPrice": self.price(cents=cents)})
         return steps

@@ -6,16 +6,47 @@ with plans as (
     from {{ ref('int_demand_charges__price') }}
 ),
 
-candidates as (
+channel_days as (
     select
         basis.contract_id,
         basis.market_date,
-        {{ text_hash(join_text('basis.basis_hash', ',', 'basis.nmi_suffix')) }} as basis_hash
+        basis.nmi_suffix,
+        basis.basis_hash
     from {{ ref('int_channel_days__basis') }} as basis
     inner join plans
         on basis.plan_id = plans.plan_id
     where basis.section = 'TARIFF_PERIOD'
-    group by basis.contract_id, basis.market_date
+),
+
+site_days as (
+    select
+        contract_id,
+        market_date,
+        count(*) as channel_count,
+        min(basis_hash) as first_basis_hash,
+        max(basis_hash) as last_basis_hash
+    from channel_days
+    group by contract_id, market_date
+),
+
+-- Joining texts in order is slow on millions of groups, and few sites have more than two channels of general usage.
+candidates as (
+    select
+        contract_id,
+        market_date,
+        {{ text_hash(concat_text(["first_basis_hash", "','", "last_basis_hash"])) }} as basis_hash
+    from site_days
+    where channel_count <= 2
+    union all
+    select
+        channel_days.contract_id,
+        channel_days.market_date,
+        {{ text_hash(join_text('channel_days.basis_hash', ',', 'channel_days.nmi_suffix')) }} as basis_hash
+    from channel_days
+    inner join site_days
+        on channel_days.contract_id = site_days.contract_id and channel_days.market_date = site_days.market_date
+    where site_days.channel_count > 2
+    group by channel_days.contract_id, channel_days.market_date
 )
 {%- if stored %},
 

@@ -37,8 +37,9 @@ followed as (
     from seasons
     inner join seasons as others
         on seasons.plan_id = others.plan_id and seasons.version_hash = others.version_hash
-    where seasons.first_month_day is not null and seasons.last_month_day is not null
     group by seasons.plan_id, seasons.version_hash, seasons.tariff_period_number, seasons.label, seasons.next_date
+    -- Beside a tariff period without a season nobody knows what is left out.
+    having min({{ flag("others.first_month_day is not null and others.last_month_day is not null") }}) = 1
 )
 
 select
