@@ -21,6 +21,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from loaders.errors import PermanentError
 from loaders.sources.extract import Extract
 from loaders.warehouse.base import RawWrite
 from loaders.warehouse.parquet import arrow_schema
@@ -66,14 +67,26 @@ class HolidayRule:
 
 
 def public_holidays(jurisdiction: str, years: Sequence[int]) -> HolidayRule:
-    """Return a jurisdiction's public holidays, part-day ones included, bank and school holidays not."""
+    """Return a jurisdiction's public holidays, part-day ones included, bank and school holidays not.
+
+    They are those of the package ``holidays``: statewide, and of regional ones the Brisbane show for all Queensland.
+
+    Raises:
+        PermanentError: a part-day holiday whose name does not say when it begins.
+    """
     found = dict.fromkeys(holidays.country_holidays("AU", subdiv=jurisdiction, years=years), 0)
     # Only some states have part-day holidays; asking the others for them is legal and gives none.
     part_days = holidays.country_holidays("AU", subdiv=jurisdiction, years=years, categories=(holidays.HALF_DAY,))
     for day, name in part_days.items():
         match = _FROM_HOUR.search(name)
-        if match and day not in found:
-            found[day] = (12 + int(match.group(1))) * 60
+        if match is None:
+            # Left out, the evening would be billed as an ordinary day, and nobody would notice.
+            raise PermanentError(
+                f"the part-day holiday '{name}' of {jurisdiction} on {day}",
+                "its name does not say from which hour it is a holiday",
+                "install the locked version of the package `holidays`, or teach market_calendar.py the new form",
+            )
+        found.setdefault(day, (12 + int(match.group(1))) * 60)
     return HolidayRule(found)
 
 

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from loaders.errors import PermanentError
 from loaders.sources.market_calendar import CLOCKS, ZONES, calendar_table, extract_market_calendar
 from loaders.warehouse import open_warehouse
 
@@ -95,6 +96,15 @@ def test_part_day_holiday_begins_in_the_evening() -> None:
     assert flags == [(0, 1)] * 38 + [(1, 0)] * 10
     queensland = [row["is_public_holiday"] for row in rows("QLD", "AEST", date(2026, 12, 24))]
     assert queensland == [0] * 36 + [1] * 12
+
+
+def test_part_day_holiday_whose_name_tells_no_hour_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def named_otherwise(_country: str, **options: object) -> dict[date, str]:
+        return {date(2026, 12, 24): "Christmas Eve (evening)"} if "categories" in options else {}
+
+    monkeypatch.setattr("holidays.country_holidays", named_otherwise)
+    with pytest.raises(PermanentError, match=r"Christmas Eve \(evening\)"):
+        rows("SA", "LOCAL", date(2026, 12, 24))
 
 
 def test_weekend_is_no_business_day() -> None:
