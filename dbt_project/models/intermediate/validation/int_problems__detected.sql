@@ -41,6 +41,7 @@
     ref('int_problems__plan_unknown'),
     ref('int_problems__plan_not_priceable'),
     ref('int_problems__plan_field_unknown'),
+    ref('int_problems__plan_words'),
     ref('int_problems__source_unavailable'),
 ] -%}
 -- One row per problem that this run found: rule, subject and first day make its key, so that finding it again changes

@@ -38,7 +38,7 @@ contract_rules as (
         on open_problems.contract_id = due.contract_id
     where open_problems.rule_code in (
         'READ_MISSING_DAY', 'ORDER_WITHOUT_DATA', 'CONTRACT_OVERLAP', 'REGISTER_UNKNOWN', 'PLAN_UNKNOWN',
-        'PLAN_NOT_PRICEABLE', 'PLAN_FIELD_UNKNOWN', 'SEASON_HIGH_LOW', 'METER_OVERLAP'
+        'PLAN_NOT_PRICEABLE', 'PLAN_FIELD_UNKNOWN', 'PLAN_WORDS', 'SEASON_HIGH_LOW', 'METER_OVERLAP'
     )
 ),
 

@@ -9,5 +9,6 @@ select
     upper({{ clean_text('pricing_model') }}) as pricing_model,
     coalesce(upper({{ clean_text('time_zone') }}), 'AEST') as clock,
     {{ clean_text('display_name') }} as display_name,
-    {{ clean_text('brand') }} as brand
+    {{ clean_text('brand') }} as brand,
+    content_json
 from {{ source('plans', 'plan_versions') }}
