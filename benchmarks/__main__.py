@@ -67,9 +67,7 @@ def _measure_bills(folder: Path, contracts: int) -> None:
     """Close bills with time of use, steps and demand, then price some of them row by row: same lines, both speeds."""
     day = date.fromisoformat(DAY)
     measured("seed_bills", str(folder), DAY, str(contracts))
-    measured(
-        "store_determinants", str(folder), str(day - timedelta(days=1)), str(day - timedelta(days=BILL_DAYS))
-    )  # fmt: skip
+    measured("store_determinants", str(folder), DAY, str(day - timedelta(days=BILL_DAYS - 1)))
     closed = measured("price_bills", str(folder), DAY)
     rows = measured("price_row_by_row", str(folder), DAY, str(min(contracts, ROW_SAMPLE))).counts
     by_row = rows["bills"] / rows["cpu_seconds"]
