@@ -21,7 +21,13 @@ from loaders.warehouse.schema import RAW_TABLES
 from tests.properties.plain_pricer import Contract
 from tests.properties.pricing_warehouse import Case, PricingWarehouse, nmi_of
 
-MODELS = ["+fct_bill_revisions", "int_bill_facts__worked", "int_meter_files__worked", "+fct_bill_read_versions"]
+MODELS = [
+    "+fct_bill_revisions",
+    "+fct_estimated_reads",
+    "int_bill_facts__worked",
+    "int_meter_files__worked",
+    "+fct_bill_read_versions",
+]
 HALF_KWH = Decimal("0.5")
 
 
@@ -72,7 +78,7 @@ class RevisedBills:
 
     def seed(self, last: date) -> None:
         """Load the parameters of the rules."""
-        self.built.run(last, last, ["revision_parameters"], "seed")
+        self.built.run(last, last, ["revision_parameters", "estimation_parameters"], "seed")
 
     def run(self, first: date, last: date | None = None, models: Sequence[str] = MODELS) -> None:
         """Run the models for billing days."""

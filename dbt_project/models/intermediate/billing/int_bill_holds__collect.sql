@@ -26,6 +26,17 @@ issues as (
     where
         state = 'OPEN'
         and severity = 'ISSUE'
+        and (
+            rule_code not in ('READ_MISSING_DAY', 'READ_PARTIAL_DAY')
+            or not exists (
+                select 1
+                from {{ ref('estimation_parameters') }} as parameters
+                where
+                    parameters.parameter = 'ESTIMATES_BILLED'
+                    and parameters.parameter_value = 1
+                    and {{ date_literal(var('end_day')) }} between parameters.first_date and parameters.last_date
+            )
+        )
         and rule_code not in (
             'READING_NOT_FORMED', 'SAP_REJECTED', 'SAP_LOCKED', 'SAP_UNKNOWN', 'SAP_REVERSAL_NEEDED', 'BILL_DIFFERS',
             'BILL_NOT_COMPARABLE', 'SOURCE_UNAVAILABLE', 'REVISION_OUTSIDE_WINDOW', 'LIFE_SUPPORT_HELD'

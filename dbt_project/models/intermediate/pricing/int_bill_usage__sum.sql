@@ -22,8 +22,8 @@ reads as (
         channel_days.period_start_date,
         channel_days.period_end_date,
         channel_days.section,
-        daily_usage.usage_kwh,
-        case when daily_usage.estimated_interval_count > 0 or daily_usage.filled_kwh <> 0 then 1 else 0 end
+        daily_usage.usage_kwh + coalesce(daily_usage.filled_kwh * daily_usage.is_fill_billed, 0) as usage_kwh,
+        case when daily_usage.estimated_interval_count > 0 or daily_usage.is_fill_billed = 1 then 1 else 0 end
             as is_estimated,
         case when daily_usage.substituted_interval_count > 0 then 1 else 0 end as is_substituted,
         daily_usage.read_version_at

@@ -65,7 +65,7 @@ select
     channel_days.content_hash,
     channel_days.is_conflicting
 from wanted
-inner join {{ ref('int_channel_days__current') }} as channel_days
+inner join {{ ref('int_channel_days__billable') }} as channel_days
     on wanted.nmi = channel_days.nmi and wanted.market_date = channel_days.market_date
 left join {{ ref('int_channels__use') }} as channels
     on channel_days.nmi = channels.nmi and channel_days.nmi_suffix = channels.nmi_suffix

@@ -25,7 +25,7 @@ with site_days as (
             scope.contract_id = assigned.contract_id
             and scope.market_date = assigned.market_date
             and assigned.section = 'TARIFF_PERIOD'
-    inner join {{ ref('int_channel_days__current') }} as channel_days
+    inner join {{ ref('int_channel_days__billable') }} as channel_days
         on
             assigned.nmi = channel_days.nmi
             and assigned.nmi_suffix = channel_days.nmi_suffix

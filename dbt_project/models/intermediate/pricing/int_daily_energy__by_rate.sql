@@ -20,7 +20,7 @@ with channel_days as (
         {%- endfor %}
         channel_days.is_conflicting
     from {{ ref('int_daily_energy__scope') }} as scope
-    inner join {{ ref('int_channel_days__current') }} as channel_days
+    inner join {{ ref('int_channel_days__billable') }} as channel_days
         on
             scope.nmi = channel_days.nmi
             and scope.nmi_suffix = channel_days.nmi_suffix

@@ -70,7 +70,7 @@ channel_sums as (
         placed.period_end_date,
         placed.device_id,
         placed.register_id,
-        cast(sum(daily_usage.usage_kwh) as {{ kwh_type() }}) as usage_kwh,
+        cast(sum(daily_usage.usage_kwh + coalesce(daily_usage.filled_kwh * daily_usage.is_fill_billed, 0)) as {{ kwh_type() }}) as usage_kwh,
         max(daily_usage.max_demand_kw) as max_demand_kw
     from placed
     inner join {{ ref('fct_daily_usage') }} as daily_usage

@@ -5,7 +5,7 @@ with interval_qualities as (
     select
         orders.meter_reading_order_id,
         cast(sum(daily.estimated_interval_count) as integer) as estimated_count,
-        cast(sum(case when daily.filled_kwh <> 0 then 1 else 0 end) as integer) as filled_count,
+        cast(sum(coalesce(daily.is_fill_billed, 0)) as integer) as filled_count,
         cast(sum(daily.substituted_interval_count) as integer) as substituted_count,
         cast(sum(daily.actual_interval_count) as integer) as actual_count
     from {{ ref('int_register_orders__due') }} as orders

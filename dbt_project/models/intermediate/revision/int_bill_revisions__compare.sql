@@ -73,19 +73,36 @@ effective as (
 ),
 
 {% endif -%}
+first_days as (
+    select
+        contract_id,
+        period_start_date,
+        period_end_date,
+        min(known_day) as known_day
+    from versions
+    group by contract_id, period_start_date, period_end_date
+),
+
+-- What the first day made of the bill in the end, however often it was run.
 first_known as (
     select
         revised.contract_id,
         revised.period_start_date,
         revised.period_end_date,
-        min(versions.bill_version) as bill_version
+        max(versions.bill_version) as bill_version
     from revised
+    inner join first_days
+        on
+            revised.contract_id = first_days.contract_id
+            and revised.period_start_date = first_days.period_start_date
+            and revised.period_end_date = first_days.period_end_date
     inner join versions
         on
-            revised.contract_id = versions.contract_id
-            and revised.period_start_date = versions.period_start_date
-            and revised.period_end_date = versions.period_end_date
-    where versions.known_day < revised.revision_day
+            first_days.contract_id = versions.contract_id
+            and first_days.period_start_date = versions.period_start_date
+            and first_days.period_end_date = versions.period_end_date
+            and first_days.known_day = versions.known_day
+    where first_days.known_day < revised.revision_day
     group by revised.contract_id, revised.period_start_date, revised.period_end_date
 ),
 

@@ -39,7 +39,47 @@ with reads as (
             channel_days.nmi = daily_usage.nmi
             and channel_days.nmi_suffix = daily_usage.nmi_suffix
             and channel_days.market_date = daily_usage.market_date
-    where channel_days.section is not null and channel_days.is_conflicting = 0
+    where
+        channel_days.section is not null and channel_days.is_conflicting = 0 and daily_usage.source <> 'ESTIMATE'
+    union all
+    select
+        bills.contract_id,
+        bills.period_start_date,
+        bills.period_end_date,
+        bills.bill_version,
+        estimates.nmi_suffix,
+        {{ concat_text(["'ESTIMATE '", "estimates.method"]) }} as register_key,
+        estimates.market_date,
+        estimates.nmi,
+        channel_days.section,
+        cast(sum(estimates.filled_kwh) as {{ kwh_type() }}) as energy_kwh,
+        estimates.market_date as read_first_date,
+        estimates.market_date as read_last_date,
+        'ESTIMATE' as source,
+        cast(null as date) as delivery_billing_day,
+        cast(null as {{ text_type(400) }}) as file_name,
+        cast(null as integer) as line_number,
+        cast(null as {{ instant_type() }}) as read_version_at,
+        channel_days.content_hash
+    from {{ ref('int_shadow_bills__rework') }} as bills
+    inner join {{ ref('int_channel_days__assign') }} as channel_days
+        on
+            bills.contract_id = channel_days.contract_id
+            and channel_days.market_date between bills.period_start_date and bills.period_end_date
+    inner join {{ ref('int_channel_days__fill') }} as fills
+        on
+            channel_days.nmi = fills.nmi
+            and channel_days.nmi_suffix = fills.nmi_suffix
+            and channel_days.market_date = fills.market_date
+    inner join {{ ref('int_gap_half_hours__estimate') }} as estimates
+        on
+            fills.nmi = estimates.nmi
+            and fills.nmi_suffix = estimates.nmi_suffix
+            and fills.market_date = estimates.market_date
+    where channel_days.section is not null and fills.is_billed = 1
+    group by
+        bills.contract_id, bills.period_start_date, bills.period_end_date, bills.bill_version, estimates.nmi_suffix,
+        estimates.method, estimates.market_date, estimates.nmi, channel_days.section, channel_days.content_hash
     union all
     select
         bills.contract_id,
