@@ -21,6 +21,7 @@ import click
 from billsync.exceptions_cli import exceptions
 from billsync.explain_cli import explain
 from billsync.progress import Progress
+from billsync.reads_cli import reads
 from billsync.sap_cli import approve, find_plan, plan_lines, sap
 from billsync.sap_limits import sap_limits
 from billsync.settings import ConfigurationError, Settings, load_settings
@@ -301,3 +302,4 @@ main.add_command(approve)
 main.add_command(exceptions)
 main.add_command(explain)
 main.add_command(sap)
+main.add_command(reads)

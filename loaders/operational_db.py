@@ -216,6 +216,26 @@ run_log = sa.Table(
     sa.Column("detail", sa.Unicode(1000)),
 )
 
+# Edits of reads by people; see loaders/read_edits.py. Rows are never deleted.
+read_edits = sa.Table(
+    "read_edits",
+    metadata,
+    sa.Column("edit_id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("kind", sa.Unicode(10), nullable=False),
+    sa.Column("nmi", sa.Unicode(20), nullable=False),
+    sa.Column("nmi_suffix", sa.Unicode(10), nullable=False),
+    sa.Column("market_date", sa.Date, nullable=False),
+    sa.Column("values_text", sa.UnicodeText),
+    sa.Column("billing_day", sa.Date, nullable=False),
+    sa.Column("version_text", sa.Unicode(14), nullable=False),
+    sa.Column("made_by", sa.Unicode(200), nullable=False),
+    sa.Column("made_at", UtcDateTime, nullable=False),
+    sa.Column("reason", sa.Unicode(1000), nullable=False),
+    sa.Column("withdrawn_by", sa.Unicode(200)),
+    sa.Column("withdrawn_at", UtcDateTime),
+    sa.Column("withdrawn_reason", sa.Unicode(1000)),
+)
+
 
 def open_engine(url: str) -> Engine:
     """Open the operational database.

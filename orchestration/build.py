@@ -25,6 +25,7 @@ from orchestration.quality import build_soda_checks
 from orchestration.sap_release import build_run_after_release, release_sap_load, resume_sap_load
 from orchestration.schedules import build_look_again_sensor, build_schedules
 from orchestration.sensors.alerts import alert_on_failed_check, alert_on_failed_run
+from orchestration.sensors.arrivals import build_arrival_sensor
 from orchestration.stages import DBT_STAGES
 from orchestration.systems import systems_resource
 from orchestration.translation import prepare_manifest
@@ -68,6 +69,7 @@ def build_defs(
             alert_on_failed_check,
             build_look_again_sensor(runs_by_default=settings.automation_runs),
             build_run_after_release(day_job),
+            build_arrival_sensor(runs_by_default=settings.automation_runs),
         ],
         resources={"systems": systems_resource, **(resource_overrides or {})},
         executor=dg.in_process_executor,

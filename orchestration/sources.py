@@ -1,4 +1,4 @@
-"""The five sources, bound to settings: what each is called, which raw tables it fills and how it is read.
+"""The sources, bound to settings: what each is called, which raw tables it fills and how it is read.
 
 What belongs here: choosing values from settings for a loader's function. What stays out: reading (``loaders/sources``),
 writing and telling (``assets/extract.py``). Settings are asked for at use, so that a system nobody uses needs no name.
@@ -132,6 +132,19 @@ def _read_metering_api(systems: Systems, day: date, folder: Path) -> list[Extrac
         return [extract_metering_api(session, query, [str(row["nmi"]) for row in points], day, folder)]
 
 
+def _read_decisions(systems: Systems, _day: date, folder: Path) -> list[Extract]:
+    """What people decided since the last run: edits of reads, and the exception queue as it is now."""
+    from loaders.exception_queue import ExceptionQueue  # noqa: PLC0415 - loaded when used
+    from loaders.read_edits import ReadEdits, extract_read_edits  # noqa: PLC0415 - loaded when used
+    from loaders.snapshots import snapshot_exceptions  # noqa: PLC0415 - loaded when used
+
+    queue = snapshot_exceptions(ExceptionQueue(systems.engine), folder / "exceptions")
+    return [
+        extract_read_edits(ReadEdits(systems.engine), folder),
+        Extract("exception_queue", [queue], {}),
+    ]
+
+
 def _read_plans_api(systems: Systems, day: date, folder: Path) -> list[Extract]:
     """The plans that contracts name; versions that are known are not stored again."""
     from loaders.http import HttpSession  # noqa: PLC0415 - loaded when used
@@ -172,5 +185,6 @@ SOURCES: Final = (
         ("retailer_service_points", "retailer_contracts", "retailer_meter_reading_orders"),
         ("python",),
     ),
+    Source("decisions", {"read_edits": RAW_TABLES["read_edits"].description}, _read_decisions, (), ("sql",)),
     Source("plans_api", _described(PLAN_TABLES, "plan_versions"), _read_plans_api, ("retailer_contract_plans",)),
 )

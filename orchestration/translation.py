@@ -48,6 +48,7 @@ def raw_key(table: str) -> dg.AssetKey:
 
 EXCEPTIONS_AFTER_LOAD: Final = raw_key("exception_queue_after_load")
 METERING_API: Final = raw_key("metering_api")
+READ_EDITS: Final = raw_key("read_edits")
 # Tables that both the meter files and the metering API write; the asset of the table is the files'.
 METER_RECORD_TABLES: Final = frozenset({"meter_files", "meter_interval_records", "rejected_records"})
 
@@ -205,6 +206,7 @@ def ordered_deps(stage: str, deps: Sequence[dg.AssetDep], feedback: Collection[s
             keys[key] = dg.AssetDep(key)
     if any(_is_raw(dep) and dep.asset_key.path[-1] in METER_RECORD_TABLES for dep in keys.values()):
         keys[METERING_API] = dg.AssetDep(METERING_API)
+        keys[READ_EDITS] = dg.AssetDep(READ_EDITS)
     return list(keys.values())
 
 

@@ -218,6 +218,13 @@ OTHER_TABLES = (
         "billing_day:date source_name status detail row_count:integer started_at:timestamp finished_at:timestamp",
     ),
     _table(
+        "read_edits",
+        "Snapshot of people's edits of reads: who, when, why, and whether withdrawn. Their records lie in the meter "
+        "tables as source MANUAL under file_name.",
+        "edit_id kind nmi nmi_suffix market_date:date values_text billing_day:date version_text file_name "
+        "made_by made_at:timestamp reason withdrawn_by withdrawn_at:timestamp withdrawn_reason",
+    ),
+    _table(
         "exception_queue",
         "Snapshot of the exception queue.",
         "exception_id billing_day:date rule_code severity nmi nmi_suffix contract_id first_market_date:date "

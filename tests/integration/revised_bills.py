@@ -78,7 +78,7 @@ class RevisedBills:
 
     def seed(self, last: date) -> None:
         """Load the parameters of the rules."""
-        self.built.run(last, last, ["revision_parameters", "estimation_parameters"], "seed")
+        self.built.run(last, last, ["revision_parameters"], "seed")
 
     def run(self, first: date, last: date | None = None, models: Sequence[str] = MODELS) -> None:
         """Run the models for billing days."""

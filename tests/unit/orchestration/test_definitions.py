@@ -36,7 +36,7 @@ print(json.dumps(sorted(key.to_user_string() for key in defs.resolve_asset_graph
 """
 STEPS = {
     "extract": {"extract_market_calendar", "extract_retailer_db", "extract_meter_files", "extract_metering_api",
-                "extract_plans_api", "raw__source_outcomes"},
+                "extract_decisions", "extract_plans_api", "raw__source_outcomes"},
     "rating": {"dbt_rating"},
     "exception_queue": {"exception_queue"},
     "billing": {"dbt_billing"},
@@ -148,6 +148,7 @@ def test_jobs_schedule_and_sensors_are_there_and_unattended_work_is_off_by_defau
         "alert_on_failed_run",
         "look_again_at_unbilled",
         "run_after_release",
+        "run_when_data_land",
     }
 
 

@@ -30,7 +30,7 @@ issues as (
             rule_code not in ('READ_MISSING_DAY', 'READ_PARTIAL_DAY')
             or not exists (
                 select 1
-                from {{ ref('estimation_parameters') }} as parameters
+                from {{ ref('int_estimation_parameters__list') }} as parameters
                 where
                     parameters.parameter = 'ESTIMATES_BILLED'
                     and parameters.parameter_value = 1

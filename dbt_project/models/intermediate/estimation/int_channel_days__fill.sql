@@ -5,7 +5,7 @@
 {%- endfor %}
 -- One row per channel-day that this run estimated energy for: the day as it would be with it, half hour by half hour, beside
 -- what came. is_billed: the energy goes into bills, because a person released the exception that waits for the day, or
--- because estimates are billed by themselves (estimation_parameters).
+-- because estimates are billed by themselves (int_estimation_parameters__list).
 with estimates as (
     select
         nmi,
@@ -22,7 +22,7 @@ with estimates as (
 
 policy as (
     select max(parameter_value) as is_billed
-    from {{ ref('estimation_parameters') }}
+    from {{ ref('int_estimation_parameters__list') }}
     where
         parameter = 'ESTIMATES_BILLED'
         and {{ date_literal(var('end_day')) }} between first_date and last_date

@@ -119,7 +119,7 @@ lines as (
         on runs.nmi = before.nmi and runs.nmi_suffix = before.nmi_suffix and before.place = runs.first_place - 1
     inner join placed as after
         on runs.nmi = after.nmi and runs.nmi_suffix = after.nmi_suffix and after.place = runs.last_place + 1
-    cross join {{ ref('estimation_parameters') }} as parameters
+    cross join {{ ref('int_estimation_parameters__list') }} as parameters
     where
         parameters.parameter = 'LINEAR_LONGEST_HALF_HOURS'
         and {{ date_literal(var('end_day')) }} between parameters.first_date and parameters.last_date
@@ -264,7 +264,7 @@ profiled as (
             and without_own.market_date between channel_classes.start_date and channel_classes.end_date
     inner join profiles
         on channel_classes.class = profiles.class and without_own.market_date = profiles.market_date
-    cross join {{ ref('estimation_parameters') }} as parameters
+    cross join {{ ref('int_estimation_parameters__list') }} as parameters
     where
         parameters.parameter = 'PROFILE_FEWEST_CHANNELS'
         and {{ date_literal(var('end_day')) }} between parameters.first_date and parameters.last_date

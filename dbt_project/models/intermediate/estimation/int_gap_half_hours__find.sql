@@ -144,7 +144,7 @@ select
     nmi_suffix,
     market_date,
     half_hour,
-    sum(is_missing) as missing_count,
+    cast(sum(is_missing) as integer) as missing_count,
     cast(count(*) as integer) as interval_count,
     0 as is_missing_day
 from judged_intervals

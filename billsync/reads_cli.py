@@ -1,0 +1,206 @@
+"""``billsync reads``: edits of reads by a person, each a read version with who, when and why.
+
+What belongs here: words and options, and what is known of a channel-day now. What stays out: the edits' rules
+(``loaders/read_edits``).
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from billsync.settings import Settings, load_settings
+from billsync.words import plain_errors
+
+if TYPE_CHECKING:
+    from loaders.read_edits import NewEdit, ReadEdits
+    from loaders.warehouse import Warehouse
+
+COLUMNS: Final = (
+    "edit_id", "kind", "nmi", "nmi_suffix", "market_date", "billing_day", "made_by", "made_at", "reason",
+    "withdrawn_by", "withdrawn_at", "withdrawn_reason",
+)  # fmt: skip
+CURRENT_READ: Final = """
+select c.read_version_at, c.interval_length_minutes, c.kwh_factor, r.values_text
+from intermediate.int_channel_days__current as c
+inner join raw.meter_interval_records as r
+    on c.billing_day = r.billing_day and c.source = r.source and c.file_name = r.file_name
+    and c.line_number = r.line_number
+where c.nmi = ? and c.nmi_suffix = ? and c.market_date = ?"""
+NEWEST_DAY: Final = "select max(billing_day) as newest from raw.source_outcomes"
+
+
+class _Day(click.ParamType[date]):
+    name = "day"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        try:
+            return date.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is no day; write it as 2026-03-05", param, ctx)
+
+
+def _subject(command: Any) -> Any:
+    """The options that name a channel-day and say why."""
+    for option in (
+        click.option("--reason", required=True, help="Why; kept for the auditor."),
+        click.option(
+            "--day", type=_Day(), default=None, help="Billing day it is known from; the newest run by default."
+        ),
+        click.option("--date", "market_date", type=_Day(), required=True, help="Market day of the read."),
+        click.option("--suffix", required=True, help="Channel, such as E1."),
+        click.option("--nmi", required=True, help="NMI without its checksum."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group()
+def reads() -> None:
+    """Edits of reads by a person: edit, exclude, withdraw, list."""
+
+
+@reads.command()
+@_subject
+@click.option("--values", default=None, help="kWh of every interval of the day, separated by commas.")
+@click.option("--set", "changes", multiple=True, metavar="INTERVAL=KWH", help="One interval (from 1); may repeat.")
+def edit(*, values: str | None, changes: tuple[str, ...], **subject: Any) -> None:
+    """Put other values in place of a channel-day's, from the next run on; the delivered read is kept."""
+    if bool(values) == bool(changes):
+        raise click.UsageError("give either --values for the whole day or --set for single intervals")
+    with plain_errors():
+        from loaders.read_edits import EDIT, parse_values  # noqa: PLC0415 - not needed for --help
+
+        settings = load_settings()
+        current = _current(settings, subject)
+        texts = values.split(",") if values else changed_values(current, changes)
+        _add(settings, EDIT, subject, parse_values(texts), current)
+
+
+@reads.command()
+@_subject
+def exclude(**subject: Any) -> None:
+    """Say that a channel-day's read is no read: it counts as missing, is estimated, and holds its bill."""
+    with plain_errors():
+        from loaders.read_edits import EXCLUDE  # noqa: PLC0415 - not needed for --help
+
+        settings = load_settings()
+        _add(settings, EXCLUDE, subject, [], _current(settings, subject))
+
+
+@reads.command()
+@click.argument("edit_id", type=int)
+@click.option("--reason", required=True, help="Why; kept for the auditor.")
+def withdraw(edit_id: int, reason: str) -> None:
+    """Take an edit back: what was delivered holds again from the next run on."""
+    with plain_errors():
+        row = _edits(load_settings()).withdraw(edit_id, actor=getpass.getuser(), reason=reason)
+    click.echo(f"edit {edit_id} is withdrawn; run the day {row['billing_day']} again, or any later one")
+
+
+@reads.command("list")
+@click.option("--nmi", default=None, help="Only of this NMI.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def list_(nmi: str | None, as_json: bool) -> None:  # noqa: FBT001 - click passes flags by name
+    """List edits, withdrawn ones too."""
+    with plain_errors():
+        rows = [{name: _text(row[name]) for name in COLUMNS} for row in _edits(load_settings()).list_rows(nmi)]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    from billsync.summary import table_lines  # noqa: PLC0415 - not needed for --help
+
+    click.echo("\n".join(table_lines(rows)) if rows else "none")
+
+
+def changed_values(current: Mapping[str, Any] | None, changes: Sequence[str]) -> list[str]:
+    """The day's values in kWh with single intervals changed.
+
+    Raises:
+        click.UsageError: there is no read to change, or a change names no interval of the day.
+    """
+    if current is None:
+        raise click.UsageError("there is no read of that channel-day; give the whole day with --values")
+    factor = Decimal(str(current["kwh_factor"]))
+    texts = [
+        format(Decimal(text) * factor, "f") if text.strip() else "" for text in str(current["values_text"]).split(",")
+    ]
+    for change in changes:
+        place, equals, value = change.partition("=")
+        if not equals or not place.strip().isdigit() or not 1 <= int(place) <= len(texts):
+            raise click.UsageError(
+                f"--set {change!r}: write it as INTERVAL=KWH with an interval from 1 to {len(texts)}"
+            )
+        texts[int(place) - 1] = value
+    return texts
+
+
+def _add(
+    settings: Settings,
+    kind: str,
+    subject: Mapping[str, Any],
+    values: Sequence[Decimal],
+    current: Mapping[str, Any] | None,
+) -> None:
+    edit_id = _edits(settings).add(
+        _new_edit(settings, kind, subject, values, current), actor=getpass.getuser(), reason=subject["reason"]
+    )
+    click.echo(f"edit {edit_id}: {subject['nmi']} {subject['suffix']} on {subject['market_date']}")
+    click.echo("it is a read version from the next run on; take it back with: billsync reads withdraw " + str(edit_id))
+
+
+def _new_edit(
+    settings: Settings,
+    kind: str,
+    subject: Mapping[str, Any],
+    values: Sequence[Decimal],
+    current: Mapping[str, Any] | None,
+) -> NewEdit:
+    from loaders.read_edits import NewEdit  # noqa: PLC0415 - not needed for --help
+
+    day = subject["day"] or _warehouse(settings).fetch(NEWEST_DAY)[0]["newest"]
+    if not isinstance(day, date):
+        raise click.UsageError("no day was run yet; name the billing day the edit is known from with --day")
+    stamp = current["read_version_at"] if current else None
+    return NewEdit(
+        kind,
+        subject["nmi"].strip().upper(),
+        subject["suffix"].strip().upper(),
+        subject["market_date"],
+        values,
+        day,
+        stamp,
+    )
+
+
+def _current(settings: Settings, subject: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    key = [subject["nmi"].strip().upper(), subject["suffix"].strip().upper(), subject["market_date"]]
+    found = _warehouse(settings).fetch(CURRENT_READ, key)
+    return found[0] if found else None
+
+
+def _warehouse(settings: Settings) -> Warehouse:
+    from loaders.warehouse import open_warehouse  # noqa: PLC0415 - not needed for --help
+
+    return open_warehouse(settings.warehouse, duckdb_path=settings.duckdb_path)
+
+
+def _edits(settings: Settings) -> ReadEdits:
+    from loaders.operational_db import open_engine, upgrade  # noqa: PLC0415 - not needed for --help
+    from loaders.read_edits import ReadEdits  # noqa: PLC0415 - not needed for --help
+
+    engine = open_engine(settings.ledger_url)
+    upgrade(engine)
+    return ReadEdits(engine)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M:%SZ")
+    return "" if value is None else str(value)
