@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import date
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -42,17 +42,43 @@ class Period(click.ParamType[tuple[date, date]]):
         return period
 
 
+class Instant(click.ParamType[datetime]):
+    """A billing day, which stands for its end, or an instant."""
+
+    name = "day or instant"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Read an ISO date or instant; a day ends at 24:00 in market time, an instant without a zone is UTC."""
+        if isinstance(value, datetime):
+            return value
+        text = str(value).strip()
+        try:
+            if len(text) == len("2026-03-10"):
+                day = date.fromisoformat(text)
+                return datetime(day.year, day.month, day.day, tzinfo=MARKET_TIME) + timedelta(days=1)
+            instant = datetime.fromisoformat(text)
+        except ValueError:
+            self.fail(f"{value!r} is no instant; write it as 2026-03-10 or 2026-03-10T00:00:00Z", param, ctx)
+        return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
 PERIOD: Final = Period()
+INSTANT: Final = Instant()
+MARKET_TIME: Final = timezone(timedelta(hours=10))
 
 
 @click.command()
 @click.option("--contract", required=True, help="The contract; leading zeros may be left out.")
 @click.option("--period", type=PERIOD, default=None, help="First and last day of the bill; its latest bill by default.")
+@click.option(
+    "--as-of", type=INSTANT, default=None,
+    help="As known then: a billing day (2026-03-10, its end), or an instant (2026-03-10T00:00:00Z).",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="As JSON, decimals exact and as text.")
-def explain(contract: str, period: tuple[date, date] | None, as_json: bool) -> None:  # noqa: FBT001 - click passes flags by name
+def explain(contract: str, period: tuple[date, date] | None, as_of: datetime | None, as_json: bool) -> None:  # noqa: FBT001 - click passes flags by name
     """Explain a bill: every line with its reads, price, plan version and rule, and SAP's side."""
     with plain_errors():
-        explanation = _explanation(contract, period)
+        explanation = _explanation(contract, period, as_of)
         if as_json:
             from billsync.explain import as_json as to_json  # noqa: PLC0415 - not needed for --help
 
@@ -61,14 +87,14 @@ def explain(contract: str, period: tuple[date, date] | None, as_json: bool) -> N
             _show(explanation)
 
 
-def _explanation(contract: str, period: tuple[date, date] | None) -> Explanation:
+def _explanation(contract: str, period: tuple[date, date] | None, as_of: datetime | None) -> Explanation:
     from billsync.explain import NoSuchBillError, explain_bill  # noqa: PLC0415 - not needed for --help
     from loaders.warehouse import open_warehouse  # noqa: PLC0415 - not needed for --help
 
     settings = load_settings()
     warehouse = open_warehouse(settings.warehouse, duckdb_path=settings.duckdb_path)
     try:
-        return explain_bill(warehouse, contract, period)
+        return explain_bill(warehouse, contract, period, as_of)
     except NoSuchBillError as error:
         raise click.UsageError(str(error)) from error
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Final
 
@@ -79,6 +79,9 @@ class Explanation:
         exceptions: exceptions that touch it.
         readings: its readings for SAP.
         comparison: SAP's bill beside ours, when there is a comparison.
+        revisions: what reached it after its first version, with the outcome.
+        edits: edits of its reads by people.
+        as_of: the instant it is shown at; None for now.
     """
 
     bill: Row
@@ -90,28 +93,40 @@ class Explanation:
     exceptions: Sequence[Row]
     readings: Sequence[Row]
     comparison: Row | None
+    revisions: Sequence[Row] = ()
+    edits: Sequence[Row] = ()
+    as_of: datetime | None = None
 
 
-def explain_bill(warehouse: Warehouse, contract_id: str, period: tuple[date, date] | None = None) -> Explanation:
+def explain_bill(
+    warehouse: Warehouse, contract_id: str, period: tuple[date, date] | None = None, as_of: datetime | None = None
+) -> Explanation:
     """Explain one bill of a contract.
 
     Args:
         warehouse: where the marts are; only read.
         contract_id: the contract; leading zeros may be left out.
         period: first and last market day of the bill; the latest bill when None.
+        as_of: an instant (UTC): the bill is shown by the last version known then. What was known when counts by billing
+            days: a version is known from the end of the billing day whose run made it.
 
     Raises:
-        NoSuchBillError: the contract or the period has no bill.
+        NoSuchBillError: the contract or the period has no bill, or had none then.
         LoaderError: the warehouse cannot be read.
     """
     contract_id, first_day, last_day = _find(warehouse, contract_id, period)
     key: dict[str, object] = {"contract_id": contract_id, "first_day": first_day, "last_day": last_day}
-    bill = queries.BILL.run(warehouse, key)[0]
+    bill = _bill(warehouse, key, as_of)
     key |= {"bill_version": bill["bill_version"], "nmi": bill["nmi"]}
     is_priced = bill["status"] != "NOT_PRICEABLE"
     reads = queries.READS.run(warehouse, key)
-    lines = _lines(queries.LINES.run(warehouse, key), reads, queries.PRICED_READS.run(warehouse, key))
-    comparisons = queries.COMPARISON.run(warehouse, key)
+    lines = _lines(
+        (queries.LINES if as_of is None else queries.LINES_AS_OF).run(warehouse, key),
+        reads,
+        queries.PRICED_READS.run(warehouse, key),
+    )
+    now = as_of is None
+    comparisons = queries.COMPARISON.run(warehouse, key) if now else []
     return Explanation(
         bill=bill,
         lines=lines,
@@ -119,10 +134,25 @@ def explain_bill(warehouse: Warehouse, contract_id: str, period: tuple[date, dat
         reads=reads,
         versions=queries.VERSIONS.run(warehouse, key),
         problems=[] if is_priced else queries.PROBLEMS.run(warehouse, key),
-        exceptions=_touching(bill, queries.EXCEPTIONS.run(warehouse, key)),
-        readings=queries.READINGS.run(warehouse, key),
+        exceptions=_touching(bill, queries.EXCEPTIONS.run(warehouse, key)) if now else [],
+        readings=queries.READINGS.run(warehouse, key) if now else [],
         comparison=comparisons[0] if comparisons else None,
+        revisions=queries.REVISIONS.run(warehouse, key),
+        edits=queries.EDITS.run(warehouse, key),
+        as_of=as_of,
     )
+
+
+def _bill(warehouse: Warehouse, key: Mapping[str, object], as_of: datetime | None) -> Row:
+    """The bill as it is, or as it was known at an instant."""
+    if as_of is None:
+        return queries.BILL.run(warehouse, key)[0]
+    instant = as_of.astimezone(UTC).replace(tzinfo=None)
+    found = queries.BILL_AS_OF.run(warehouse, {**key, "as_of": instant})
+    if not found:
+        msg = f"contract {key['contract_id']} had no bill {key['first_day']}..{key['last_day']} on {instant}Z"
+        raise NoSuchBillError(msg)
+    return found[0]
 
 
 def _find(warehouse: Warehouse, contract_id: str, period: tuple[date, date] | None) -> tuple[str, date, date]:

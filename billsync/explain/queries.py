@@ -3,7 +3,7 @@
 What belongs here: the queries, what each one answers, and how to run them. What stays out: putting the answers together
 (``explanation``), words (``rules``) and layout (``rendering``). Nothing here writes.
 
-A query names its bill by ``:contract_id``, ``:first_day``, ``:last_day``, ``:bill_version`` and ``:nmi``.
+A query names its bill by ``:contract_id``, ``:first_day``, ``:last_day``, ``:bill_version`` and ``:nmi``; ``:as_of`` is an instant.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Final
 from loaders.warehouse import Warehouse
 
 Row = Mapping[str, Any]
-_PARAMETER: Final = re.compile(r":(contract_id|first_day|last_day|bill_version|nmi)\b")
+_PARAMETER: Final = re.compile(r":(contract_id|first_day|last_day|bill_version|nmi|as_of)\b")
 
 
 @dataclass(frozen=True)
@@ -224,6 +224,45 @@ select bill_version, status, total_ex_gst_aud, gst_aud, total_inc_gst_aud, usage
 from marts.fct_shadow_bill_versions
 where contract_id = :contract_id and period_start_date = :first_day and period_end_date = :last_day
 order by bill_version
+""",
+    may_be_missing=True,
+)
+
+# The same questions to what an earlier version kept of itself.
+BILL_AS_OF: Final = Query(
+    "The bill as the last version known at an instant had it.",
+    BILL.sql.replace("marts.fct_shadow_bills", "marts.fct_shadow_bill_versions")
+    + " and coalesce(known_from_at, cast('1900-01-01' as timestamp)) <= :as_of order by bill_version desc",
+    may_be_missing=True,
+)
+
+LINES_AS_OF: Final = Query(
+    "The lines of that version.",
+    LINES.sql.replace("marts.fct_shadow_bill_lines", "marts.fct_shadow_bill_line_versions").replace(
+        "and lines.period_end_date = :last_day",
+        "and lines.period_end_date = :last_day and lines.bill_version = :bill_version",
+    ),
+    may_be_missing=True,
+)
+
+REVISIONS: Final = Query(
+    "What reached the bill after its first version, and what became of it.",
+    """
+select revision_day, from_version, to_version, cause, first_changed_date, last_changed_date, difference_aud, outcome, reason
+from marts.fct_bill_revisions
+where contract_id = :contract_id and period_start_date = :first_day and period_end_date = :last_day
+order by revision_day
+""",
+    may_be_missing=True,
+)
+
+EDITS: Final = Query(
+    "Edits of the bill's reads by people.",
+    """
+select file_name, kind, nmi_suffix, market_date, made_by, made_at, reason, withdrawn_by, withdrawn_at, withdrawn_reason
+from raw.read_edits
+where nmi = :nmi and market_date between :first_day and :last_day
+order by made_at, file_name
 """,
     may_be_missing=True,
 )

@@ -6,7 +6,7 @@ What belongs here: the order of what is said and how values are written. What st
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from billsync.explain.queries import Row
 
 SHORT_HASH: Final = 8
+ESTIMATE: Final = "ESTIMATE "
 _FOR_EVER: Final = date(9999, 12, 31)
 _SECTION_WORDS: Final = {
     "TARIFF_PERIOD": "general usage",
@@ -36,6 +37,9 @@ def as_json(explanation: Explanation) -> dict[str, Any]:
         "reads": _channels_json(explanation.reads),
         "bill_versions": [_plain(row) for row in explanation.versions],
         "not_priceable": [_plain(row) for row in explanation.problems],
+        "as_of": None if explanation.as_of is None else explanation.as_of.isoformat(),
+        "revisions": [_plain(row) for row in explanation.revisions],
+        "edits": [_plain(row) for row in explanation.edits],
         "exceptions": [_plain(row) for row in explanation.exceptions],
         "sap": {
             "readings": [_plain(row) for row in explanation.readings],
@@ -133,7 +137,7 @@ def print_rich(explanation: Explanation, console: Console) -> None:
 
 
 def _blocks(explanation: Explanation) -> Iterable[Block]:
-    yield _heading(explanation.bill)
+    yield _heading(explanation.bill, explanation.as_of)
     if explanation.bill["status"] == "NOT_PRICEABLE":
         yield _problems_block(explanation.problems)
     if explanation.exceptions:
@@ -144,13 +148,18 @@ def _blocks(explanation: Explanation) -> Iterable[Block]:
     if explanation.totals:
         yield _totals_block(explanation.bill, explanation.totals)
     yield from _reads_blocks(explanation.reads)
-    yield _readings_block(explanation.readings)
-    yield _comparison_block(explanation.comparison)
+    if explanation.edits:
+        yield _edits_block(explanation.edits)
+    if explanation.as_of is None:
+        yield _readings_block(explanation.readings)
+        yield _comparison_block(explanation.comparison)
     if len(explanation.versions) > 1:
         yield _versions_block(explanation.versions)
+    if explanation.revisions:
+        yield _revisions_block(explanation.revisions)
 
 
-def _heading(bill: Row) -> Block:
+def _heading(bill: Row, as_of: datetime | None) -> Block:
     marks = [word for name, word in (("has_estimates", "estimated reads"), ("has_substitutes", "substituted reads"))
              if bill[name]]  # fmt: skip
     whose = f"NMI {_text(bill['nmi']) or 'not known'}, plan {_text(bill['plan_id']) or 'not known'}"
@@ -162,6 +171,8 @@ def _heading(bill: Row) -> Block:
         f"{bill['status']}" + (f": {bill['status_reason']}" if bill["status_reason"] else ""),
     ]
     title = f"Contract {bill['contract_id']}, {bill['period_start_date']} to {bill['period_end_date']}"
+    if as_of is not None:
+        title += f", as it was known at {_text(as_of.astimezone(UTC))}"
     return Block(title, notes=notes)
 
 
@@ -237,6 +248,8 @@ def _reads_blocks(reads: Sequence[Row]) -> Iterable[Block]:
         yield Block("Read versions behind it", notes=["none recorded"])
     for (section, suffix, register), found in reads_by_channel(reads).items():
         title = f"Read versions behind channel {suffix}" + (f", register {register}" if register else "")
+        if register.startswith(ESTIMATE):
+            title = f"Estimated by us for channel {suffix}, method {register.removeprefix(ESTIMATE)}"
         energy = sum((read["energy_kwh"] for read in found), Decimal(0))
         days = sum(read["channel_days"] for read in found)
         header = ["file or source", "versions (UTC)", "channel-days", "first day", "last day", "kWh"]
@@ -248,7 +261,8 @@ def _file_rows(reads: Sequence[Row]) -> list[list[str]]:
     """One row per file: many files stamp each day by itself, which JSON tells in full."""
     files: dict[str, list[Row]] = {}
     for read in reads:
-        files.setdefault(_text(read["file_name"]) or "the retailer's own readings", []).append(read)
+        name = "our estimate" if read["source"] == "ESTIMATE" else "the retailer's own readings"
+        files.setdefault(_text(read["file_name"]) or name, []).append(read)
     return [
         [name, _span(read["read_version_at"] for read in found), str(sum(read["channel_days"] for read in found)),
          _text(min(read["first_market_date"] for read in found)),
@@ -297,3 +311,25 @@ def _versions_block(versions: Sequence[Row]) -> Block:
     ]
     header = ["version", "status", "ex GST", "GST", "inc GST", "usage kWh", "youngest read (UTC)"]
     return Block("Versions of this bill", table=Table(header, rows, right={0, 2, 3, 4, 5}))
+
+
+def _revisions_block(revisions: Sequence[Row]) -> Block:
+    rows = [
+        [_text(row["revision_day"]), f"{row['from_version']} to {row['to_version']}", _text(row["cause"]),
+         f"{row['first_changed_date']} to {row['last_changed_date']}", _text(row["difference_aud"]),
+         _text(row["outcome"]), _text(row["reason"])]
+        for row in revisions
+    ]  # fmt: skip
+    header = ["billing day", "versions", "cause", "changed days", "difference AUD", "outcome", "why"]
+    return Block("What reached it later", table=Table(header, rows, right={4}))
+
+
+def _edits_block(edits: Sequence[Row]) -> Block:
+    rows = [
+        [_text(row["file_name"]), _text(row["kind"]), _text(row["nmi_suffix"]), _text(row["market_date"]),
+         _text(row["made_by"]), _text(row["made_at"]), _text(row["reason"]),
+         " ".join(_text(row[name]) for name in ("withdrawn_by", "withdrawn_at", "withdrawn_reason")).strip()]
+        for row in edits
+    ]  # fmt: skip
+    header = ["edit", "kind", "channel", "day", "by", "at (UTC)", "why", "withdrawn"]
+    return Block("Edits of its reads by people", table=Table(header, rows))
