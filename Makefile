@@ -45,7 +45,7 @@ torture: install ## kill the load into SAP at a hundred random points, and cut i
 	BILLSYNC_TORTURE=100 $(BIN)/python -m pytest tests/integration/test_sap_torture.py
 
 bench: install ## measure speed and memory (docs/performance.md)
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks && $(BIN)/python -m benchmarks.revisions
 
 clean: ## drop the state folder (the demo's data), keep .venv
 	rm -rf var dbt_project/target

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 
-from benchmarks import bills
+from benchmarks import bills, revisions
 from benchmarks.measure import report
 
 Work = Callable[[], Mapping[str, float]]
@@ -108,6 +108,22 @@ def price_row_by_row(home: Path, _day: date, sample: str) -> Work:
     return lambda: bills.price_row_by_row(warehouse, int(sample))
 
 
+def price_all(home: Path, day: date, first_day: str) -> Work:
+    """Everything from the raw layer to judged bills, for the month at once."""
+    return _models(home, day, revisions.PRICED, already_built=(), first_day=date.fromisoformat(first_day))
+
+
+def revise(home: Path, _day: date, percent: str) -> Work:
+    """Deliver a part of the month again; not part of any rate."""
+    warehouse = _systems(home).settings.duckdb_path
+    return lambda: {"contracts": revisions.revise(warehouse, int(percent))}
+
+
+def price_revision(home: Path, day: date) -> Work:
+    """The whole run of the day that brings the revision."""
+    return _models(home, day, revisions.PRICED, already_built=())
+
+
 def load_sap(home: Path, _day: date, url: str, contracts: str, in_flight: str) -> Work:
     """Load readings into an SAP that serves already."""
     from benchmarks.sap_load import load_work  # noqa: PLC0415
@@ -120,6 +136,7 @@ STAGES: Mapping[str, Callable[..., Work]] = {
     for stage in (
         seed, other_sources, read_files, load_raw, build_usage, build_determinants,
         seed_bills, store_determinants, price_bills, price_row_by_row, load_sap,
+        price_all, revise, price_revision,
     )
 }  # fmt: skip
 

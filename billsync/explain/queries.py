@@ -3,7 +3,8 @@
 What belongs here: the queries, what each one answers, and how to run them. What stays out: putting the answers together
 (``explanation``), words (``rules``) and layout (``rendering``). Nothing here writes.
 
-A query names its bill by ``:contract_id``, ``:first_day``, ``:last_day``, ``:bill_version`` and ``:nmi``; ``:as_of`` is an instant.
+A query names its bill by ``:contract_id``, ``:first_day``, ``:last_day``, ``:bill_version`` and ``:nmi``;
+``:as_of`` is an instant.
 """
 
 from __future__ import annotations
@@ -248,7 +249,9 @@ LINES_AS_OF: Final = Query(
 REVISIONS: Final = Query(
     "What reached the bill after its first version, and what became of it.",
     """
-select revision_day, from_version, to_version, cause, first_changed_date, last_changed_date, difference_aud, outcome, reason
+select
+    revision_day, from_version, to_version, cause, first_changed_date, last_changed_date, difference_aud, outcome,
+    reason
 from marts.fct_bill_revisions
 where contract_id = :contract_id and period_start_date = :first_day and period_end_date = :last_day
 order by revision_day

@@ -100,9 +100,18 @@ class RevisedBills:
         with duckdb.connect(str(self.built.path)) as connection:
             connection.execute(sql, list(parameters))
 
-    def deliver(self, billing_day: date, contract_id: str, day: date, values: Sequence[Decimal], stamp: str) -> None:
+    def deliver(
+        self,
+        billing_day: date,
+        contract_id: str,
+        day: date,
+        values: Sequence[Decimal],
+        stamp: str,
+        *,
+        name: str | None = None,
+    ) -> None:
         """Deliver a channel-day in a file of its own."""
-        name, text = f"{contract_id}-{day}-{stamp}.csv", ",".join(str(value) for value in values)
+        name, text = name or f"{contract_id}-{day}-{stamp}.csv", ",".join(str(value) for value in values)
         self.insert(
             "meter_files", billing_day=billing_day, source="FILE", file_name=name, file_hash=name, status="ACCEPTED"
         )

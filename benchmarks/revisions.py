@@ -1,0 +1,78 @@
+"""``python -m benchmarks.revisions``: a month of many contracts, then a revision of one percent of it.
+
+Prints the table that docs/performance.md keeps: pricing everything once against finding, pricing again and judging the
+bills that a later delivery reaches.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Final
+
+import click
+import duckdb
+
+from benchmarks.measure import machine, measured
+
+DAY: Final = date(2026, 3, 5)
+LATER: Final = DAY + timedelta(days=40)
+DAYS: Final = 30
+PRICED: Final = ("fct_bill_revisions", "fct_bill_read_versions", "int_bill_facts__worked", "int_meter_files__worked")
+
+
+def revise(path: Path, percent: int) -> int:
+    """Let SAP confirm every reading, and deliver all days of some contracts again, changed; returns how many."""
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(f"""
+            insert into raw.load_ledger by name
+                select meter_reading_order_id as reading_key, meter_reading_order_id, contract_id,
+                    billing_day as reading_date, 'CONFIRMED' as state from raw.retailer_meter_reading_orders;
+            insert into raw.meter_files by name
+                select date '{LATER}' as billing_day, 'FILE' as source, 'revision' as file_name,
+                    'revision' as file_hash, 'ACCEPTED' as status;
+            insert into raw.meter_interval_records by name
+                select * replace (
+                    date '{LATER}' as billing_day, 'revision' as file_name,
+                    cast(row_number() over () as integer) as line_number, '20260414010000' as update_text,
+                    concat('9.875', substr(values_text, instr(values_text, ','))) as values_text,
+                    concat('r', content_hash) as content_hash
+                )
+                from raw.meter_interval_records
+                where cast(substr(nmi, 2) as integer) % 100 < {percent};
+        """)
+        counted = connection.execute(
+            "select count(distinct nmi) from raw.meter_interval_records where file_name = 'revision'"
+        ).fetchone()
+    return int(counted[0]) if counted else 0
+
+
+@click.command()
+@click.option("--contracts", default=20_000, show_default=True, help="Contracts whose bills close.")
+@click.option("--percent", default=1, show_default=True, help="Percent of them whose whole month is revised.")
+def main(contracts: int, percent: int) -> None:
+    """Measure the full run and the run of the revision, from the raw layer to the judged bills."""
+    folder = Path(tempfile.mkdtemp(prefix="billsync-bench-"))
+    first = DAY - timedelta(days=DAYS - 1)
+    try:
+        measured("seed_bills", str(folder), DAY.isoformat(), str(contracts))
+        full = measured("price_all", str(folder), DAY.isoformat(), first.isoformat())
+        measured("revise", str(folder), LATER.isoformat(), str(percent))
+        again = measured("price_revision", str(folder), LATER.isoformat())
+        with duckdb.connect(str(folder / "warehouse.duckdb"), read_only=True) as warehouse:
+            bills = warehouse.execute(
+                "select count(*), count(*) filter (to_version = 2) from marts.fct_bill_revisions"
+            ).fetchone()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    click.echo(f"machine: {machine()}\n")
+    click.echo("| contracts | full run s | revised bills | run of the revision s | share |")
+    click.echo("| ---: | ---: | ---: | ---: | ---: |")
+    share = 100 * again.seconds / full.seconds
+    click.echo(f"| {contracts:,} | {full.seconds:.1f} | {bills} | {again.seconds:.1f} | {share:.0f} % |")
+
+
+if __name__ == "__main__":
+    main()
