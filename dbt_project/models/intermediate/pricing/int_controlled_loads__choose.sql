@@ -43,8 +43,9 @@ left join {{ ref('int_tariffs__list') }} as tariffs
         versions.plan_id = tariffs.plan_id
         and versions.version_hash = tariffs.version_hash
         and tariffs.section = 'CONTROLLED_LOAD'
-        and tariffs.first_date <= versions.period_end_date
-        and tariffs.last_date >= versions.period_start_date
+        -- A price that only touches the first or last hours of the bill begins or ends beyond its days.
+        and (versions.day_count = 0 or tariffs.first_date <= versions.period_end_date)
+        and (versions.day_count = 0 or tariffs.last_date >= versions.period_start_date)
 group by
     versions.contract_id, versions.period_start_date, versions.period_end_date, versions.plan_id,
     versions.version_hash, versions.price_start_date, versions.day_count
