@@ -101,6 +101,17 @@ def _measure_size(folder: Path, size: int) -> None:
             f"| {size:,} | {intervals:,} | {stage.stage} | {stage.seconds:.2f} | {rate:,.0f} | {stage.cpu_seconds:.2f} "
             f"| {stage.peak_mib:,.0f} |"
         )
+    _measure_rules(folder, size)
+
+
+def _measure_rules(folder: Path, size: int) -> None:
+    """What each validation rule costs, beside what reading the files did."""
+    costs = measured("judge_reads", str(folder), DAY).counts
+    total = sum(costs.values())
+    click.echo(f"\n| validation of {size:,} service points: model | ms | share |\n| --- | ---: | ---: |")
+    for name, cost in sorted(costs.items(), key=lambda one: (-one[1], one[0])):
+        click.echo(f"| `{name}` | {cost:,} | {100 * cost / max(total, 1):.1f} % |")
+    click.echo(f"| all | {total:,} | 100 % |\n")
 
 
 def _sandbox(folder: Path, command: str) -> None:

@@ -19,6 +19,7 @@ from benchmarks.measure import report
 Work = Callable[[], Mapping[str, float]]
 USAGE = ("fct_daily_usage",)
 DETERMINANTS = ("int_daily_energy__by_rate",)
+PROBLEMS = ("int_problems__detected",)
 
 
 def seed(home: Path, day: date, service_points: str) -> Work:
@@ -81,6 +82,11 @@ def build_determinants(home: Path, day: date) -> Work:
     return _models(home, day, DETERMINANTS, already_built=USAGE)
 
 
+def judge_reads(home: Path, day: date) -> Work:
+    """Build the validation rules and what they alone stand on; counts are the milliseconds of each of their models."""
+    return _models(home, day, PROBLEMS, already_built=(*USAGE, *DETERMINANTS), counted_folder="validation")
+
+
 def seed_bills(home: Path, day: date, contracts: str) -> Work:
     """Fill a warehouse with contracts whose bills close on the day; not part of any rate."""
     warehouse = _systems(home).settings.duckdb_path
@@ -134,7 +140,7 @@ def load_sap(home: Path, _day: date, url: str, contracts: str, in_flight: str) -
 STAGES: Mapping[str, Callable[..., Work]] = {
     stage.__name__: stage
     for stage in (
-        seed, other_sources, read_files, load_raw, build_usage, build_determinants,
+        seed, other_sources, read_files, load_raw, build_usage, build_determinants, judge_reads,
         seed_bills, store_determinants, price_bills, price_row_by_row, load_sap,
         price_all, revise, price_revision,
     )
@@ -142,8 +148,9 @@ STAGES: Mapping[str, Callable[..., Work]] = {
 
 
 def _models(
-    home: Path, day: date, wanted: tuple[str, ...], already_built: tuple[str, ...], first_day: date | None = None
-) -> Work:
+    home: Path, day: date, wanted: tuple[str, ...], *, already_built: tuple[str, ...], first_day: date | None = None,
+    counted_folder: str | None = None,
+) -> Work:  # fmt: skip
     from dbt.cli.main import dbtRunner  # noqa: PLC0415
 
     from orchestration.dbt_runner import GLOBAL_ARGS, common_args, load_manifest  # noqa: PLC0415
@@ -165,6 +172,12 @@ def _models(
         slowest = sorted(result.result, key=lambda one: one.execution_time, reverse=True)[:12]
         for one in slowest:
             print(f"{one.execution_time:8.2f} s  {one.node.name}", file=sys.stderr)
+        if counted_folder:
+            return {
+                one.node.name: round(one.execution_time * 1000)
+                for one in result.result
+                if counted_folder in one.node.fqn
+            }
         return {"models": len(names)}
 
     return work
