@@ -24,6 +24,7 @@ from billsync.progress import Progress
 from billsync.reads_cli import reads
 from billsync.sap_cli import approve, find_plan, plan_lines, sap
 from billsync.sap_limits import sap_limits
+from billsync.sap_receive_cli import sap_confirmations
 from billsync.settings import ConfigurationError, Settings, load_settings
 from billsync.words import NOT_COMPLETE, plain_errors
 
@@ -303,3 +304,4 @@ main.add_command(exceptions)
 main.add_command(explain)
 main.add_command(sap)
 main.add_command(reads)
+main.add_command(sap_confirmations)

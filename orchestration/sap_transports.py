@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from billsync.settings import SAP_READBACKS, ConfigurationError, Settings
@@ -16,11 +17,15 @@ from orchestration.sap_http import sap_policy
 if TYPE_CHECKING:
     from loaders.sap_isu.odata import ODataClient
     from loaders.sap_isu.readings import ReadingId, SapReading
+    from loaders.sap_isu.soap.client import SoapClient
+    from loaders.sap_isu.soap.receiver import Receiver
     from loaders.sap_isu.transport import Capabilities, DeviceGroup, Outcome, Transport
     from orchestration.systems import Systems
 
 ODATA: Final = "odata"
 NO_READ_BACK: Final = "none"
+_OWN_MACHINE: Final = frozenset({"127.0.0.1", "localhost"})
+_HIGHEST_PORT: Final = 65535
 # Every transport appears here; which one reads SAP back when BILLSYNC_SAP_READBACK does not say.
 _READ_BACK_BY_DEFAULT: Final = {"odata": ODATA, "soap": ODATA, "idoc": ODATA, "bapi": "bapi"}
 
@@ -83,7 +88,111 @@ def _odata(systems: Systems) -> Transport:
     return ODataTransport(odata_client(systems.settings))
 
 
-_OPENERS: Final[Mapping[str, Callable[[Systems], Transport]]] = {ODATA: _odata}
+def _soap(systems: Systems) -> Transport:
+    from loaders.sap_isu.soap.outbox import Outbox  # noqa: PLC0415 - loaded when used
+    from loaders.sap_isu.soap.transport import SoapTransport  # noqa: PLC0415 - loaded when used
+
+    settings = systems.settings
+    reader = _reader(systems)
+    # Before anything is sent: a confirmation may come at once.
+    receiver = open_receiver(systems)
+    return SoapTransport(
+        soap_client(settings),
+        Outbox(systems.engine, harmless_type_ids=(settings.get("SAP_SOAP_HARMLESS") or "").split()),
+        reader=reader,
+        can_correct=settings.get("SAP_SOAP_CORRECTIONS") == "1",
+        answer_wait_seconds=_answer_wait_seconds(settings),
+        on_close=receiver.close if receiver else None,
+    )
+
+
+def soap_client(settings: Settings) -> SoapClient:
+    """The client of SAP's SOAP services.
+
+    Raises:
+        ConfigurationError: when a name is missing.
+    """
+    from loaders.sap_isu.soap.client import ANSWER_BYTES, SoapClient, SoapConnection  # noqa: PLC0415 - loaded when used
+
+    return SoapClient(
+        SoapConnection(
+            url=settings.get("SAP_SOAP_URL") or settings.require("SAP_URL"),
+            user=settings.require("SAP_USER"),
+            password=settings.require("SAP_PASSWORD"),
+            client=settings.get("SAP_CLIENT"),
+            path=settings.require("SAP_SOAP_PATH"),
+            sender=settings.get("SAP_SOAP_SENDER") or "",
+            policy=replace(sap_policy(settings), max_body_bytes=ANSWER_BYTES),
+        )
+    )
+
+
+def open_receiver(systems: Systems, on_message: Callable[[str], None] | None = None) -> Receiver | None:
+    """Listen for SAP's confirmations; None where a receiver of ours listens already and stores them for all.
+
+    Raises:
+        ConfigurationError: the address is none, or it is open to other machines and has no password.
+        ReceiverError: something else listens there.
+    """
+    from loaders.sap_isu.soap.receiver import Receiver, ReceiverError, is_receiver_at  # noqa: PLC0415 - loaded when used
+
+    settings = systems.settings
+    host, port = _listen_address(settings)
+    credentials = None
+    if user := settings.get("SAP_CONFIRMATIONS_USER"):
+        credentials = (user, settings.require("SAP_CONFIRMATIONS_PASSWORD"))
+    elif host not in _OWN_MACHINE:
+        msg = f"BILLSYNC_SAP_CONFIRMATIONS_LISTEN opens {host} to other machines: set BILLSYNC_SAP_CONFIRMATIONS_USER"
+        raise ConfigurationError(msg)
+    try:
+        return Receiver(systems.engine, host=host, port=port, credentials=credentials, on_message=on_message)
+    except ReceiverError:
+        if on_message is None and is_receiver_at(host, port):
+            return None
+        raise
+
+
+def _listen_address(settings: Settings) -> tuple[str, int]:
+    text = settings.require("SAP_CONFIRMATIONS_LISTEN")
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or int(port) > _HIGHEST_PORT:
+        msg = f"BILLSYNC_SAP_CONFIRMATIONS_LISTEN is {text!r}; it must be host:port"
+        raise ConfigurationError(msg)
+    return host, int(port)
+
+
+def _answer_wait_seconds(settings: Settings) -> float:
+    text = settings.require("SAP_CONFIRMATIONS_WAIT")
+    if not text.isdigit() or int(text) == 0:
+        msg = f"BILLSYNC_SAP_CONFIRMATIONS_WAIT is {text!r}; it must be a whole number of seconds, at least 1"
+        raise ConfigurationError(msg)
+    return float(text)
+
+
+def _bapi(systems: Systems) -> Transport:
+    from loaders.sap_isu.bapi import BapiTransport, rfc_connection  # noqa: PLC0415 - loaded when used
+
+    settings = systems.settings
+    parameters = {
+        "ashost": settings.require("SAP_RFC_HOST"),
+        "sysnr": settings.require("SAP_RFC_SYSNR"),
+        "client": settings.require("SAP_CLIENT"),
+        "user": settings.require("SAP_USER"),
+        "passwd": settings.require("SAP_PASSWORD"),
+        "lang": "EN",
+    }
+    chosen = read_back_by(settings)
+    reader = _odata(systems) if chosen == ODATA else None
+    return BapiTransport(lambda: rfc_connection(parameters), reader=reader, can_read_back=chosen != NO_READ_BACK)
+
+
+def _reader(systems: Systems) -> Transport | None:
+    """The transport that reads SAP back for one that cannot; None where a person has to decide."""
+    chosen = read_back_by(systems.settings)
+    return None if chosen == NO_READ_BACK else _OPENERS[chosen](systems)
+
+
+_OPENERS: Final[Mapping[str, Callable[[Systems], Transport]]] = {ODATA: _odata, "soap": _soap, "bapi": _bapi}
 
 
 class LateTransport:

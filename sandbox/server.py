@@ -73,8 +73,8 @@ def _register_control(router: Router, home: Path, faults: FaultStore) -> None:
     router.add("DELETE", "/control/faults", disarm)
 
 
-def settings_of(home: Path, url: str, credentials: Credentials) -> dict[str, str]:
-    """Give the configuration that points billsync at a sandbox."""
+def settings_of(home: Path, url: str, credentials: Credentials, confirmations: str) -> dict[str, str]:
+    """Give the configuration that points billsync at a sandbox; ``confirmations`` is where its SAP will call."""
     return {
         "BILLSYNC_LANDING": str(home / "landing"),
         "BILLSYNC_SOURCE_DB_URL": f"sqlite:///{(home / 'retailer.db').as_posix()}",
@@ -85,6 +85,7 @@ def settings_of(home: Path, url: str, credentials: Credentials) -> dict[str, str
         "BILLSYNC_SAP_USER": credentials.sap_user,
         "BILLSYNC_SAP_PASSWORD": credentials.sap_password,
         "BILLSYNC_SAP_CLIENT": credentials.sap_client,
+        "BILLSYNC_SAP_CONFIRMATIONS_LISTEN": confirmations,
     }
 
 
@@ -136,7 +137,11 @@ def main() -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    state = {"pid": os.getpid(), "url": server.url, "settings": settings_of(home, server.url, credentials)}
+    # A port beside the sandbox's own, where billsync will listen when it loads by SOAP.
+    confirmations = f"{HOST}:{server.server_port + _PORTS_TRIED}"
+    sap.soap.services.settings.confirmations_url = f"http://{confirmations}/"
+    settings = settings_of(home, server.url, credentials, confirmations)
+    state = {"pid": os.getpid(), "url": server.url, "settings": settings}
     write_private_json(home / "sandbox.json", state)
     server.serve_forever(poll_interval=0.2)
     server.server_close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
+import loaders.sap_isu.soap.tables  # noqa: F401 - adds its tables to the metadata
 from loaders.operational_db import metadata
 
 context.configure(

@@ -6,13 +6,13 @@ Generic faults (delay, 429, 503, cut connections, HTML page) are armed over ``/c
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 from dataclasses import asdict
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from sandbox.http import Handler, Request, Response, Router, json_response
 from sandbox.sap.billing import Biller
 from sandbox.sap.gateway import SapGateway
+from sandbox.sap.soap_control import SoapControl, checked, json_body, number_in
 
 _MOST_LATENCY_MS = 60_000
 
@@ -46,14 +46,16 @@ class BillingClock:
 class SapControl:
     """The handlers of SAP's control endpoints."""
 
-    def __init__(self, gateway: SapGateway, biller: Biller) -> None:
+    def __init__(self, gateway: SapGateway, biller: Biller, soap: SoapControl) -> None:
         self.gateway = gateway
+        self.soap = soap
         self._biller = biller
         self.clock = BillingClock(biller)
 
     def close(self) -> None:
-        """Stop the clock and close the store."""
+        """Stop the clock and the worker, and close the store."""
         self.clock.set(Decimal(0))
+        self.soap.close()
         self.gateway.store.close()
 
     def register(self, router: Router) -> None:
@@ -69,30 +71,30 @@ class SapControl:
             "/control/sap/limit": self._limit,
         }
         for path, handler in endpoints.items():
-            router.add("POST", path, _checked(handler))
+            router.add("POST", path, checked(handler))
         router.add("GET", "/control/sap/state", self._state)
 
     def _bill(self, request: Request) -> Response:
-        day = _body(request).get("day")
+        day = json_body(request).get("day")
         return json_response(asdict(self._biller.bill(None if day is None else str(day))))
 
     def _billing_clock(self, request: Request) -> Response:
-        seconds = _number(_body(request), "seconds")
+        seconds = number_in(json_body(request), "seconds")
         self.clock.set(seconds)
         return json_response({"seconds": seconds})
 
     def _latency(self, request: Request) -> Response:
-        milliseconds = _number(_body(request), "ms")
+        milliseconds = number_in(json_body(request), "ms")
         if not 0 <= milliseconds <= _MOST_LATENCY_MS:
             raise ValueError(f"ms has to lie between 0 and {_MOST_LATENCY_MS}")
         self.gateway.settings.latency_seconds = float(milliseconds / 1000)
         return json_response({"ms": milliseconds})
 
     def _settings(self, request: Request) -> Response:
-        body = _body(request)
+        body = json_body(request)
         settings = self.gateway.settings
         if "page_size" in body:
-            settings.page_size = max(int(_number(body, "page_size")), 1)
+            settings.page_size = max(int(number_in(body, "page_size")), 1)
         if "nested_errors" in body:
             settings.nested_errors = bool(body["nested_errors"])
         return json_response({"page_size": settings.page_size, "nested_errors": settings.nested_errors})
@@ -103,16 +105,16 @@ class SapControl:
         return json_response({})
 
     def _refuse(self, request: Request) -> Response:
-        body = _body(request)
+        body = json_body(request)
         if not body:
             self.gateway.refusals.clear()
             return json_response({})
-        times = int(_number({"times": 1, **body}, "times"))
+        times = int(number_in({"times": 1, **body}, "times"))
         self.gateway.refusals.add(str(body.get("device_id", "")), str(body.get("register_id", "")), times)
         return json_response({"times": times})
 
     def _cancel_order(self, request: Request) -> Response:
-        order_id = str(_body(request).get("order_id", ""))
+        order_id = str(json_body(request).get("order_id", ""))
         with self.gateway.store.writing() as connection:
             changed = connection.execute(
                 "update orders set state = 'CANCELLED' where meter_reading_order_id = ? and state = 'OPEN'", (order_id,)
@@ -120,8 +122,8 @@ class SapControl:
         return json_response({"cancelled": changed})
 
     def _limit(self, request: Request) -> Response:
-        body = _body(request)
-        limit = _number(body, "limit_per_day")
+        body = json_body(request)
+        limit = number_in(body, "limit_per_day")
         with self.gateway.store.writing() as connection:
             connection.execute(
                 "insert or replace into register_limits (device_id, register_id, limit_per_day) values (?, ?, ?)",
@@ -143,27 +145,3 @@ class SapControl:
         not_billed = self.gateway.store.rows("select * from not_billed order by period_end_date, contract_id")
         state["not_billed"] = [dict(row) for row in not_billed]
         return json_response(state)
-
-
-def _checked(handler: Handler) -> Handler:
-    def checked(request: Request) -> Response:
-        try:
-            return handler(request)
-        except ValueError as error:
-            return json_response({"error": str(error)}, 400)
-
-    return checked
-
-
-def _body(request: Request) -> Mapping[str, object]:
-    body = request.json() if request.body else {}
-    if not isinstance(body, Mapping):
-        raise ValueError("the body has to be a JSON object")  # noqa: TRY004 - answered as 400
-    return body
-
-
-def _number(body: Mapping[str, object], name: str) -> Decimal:
-    try:
-        return Decimal(str(body.get(name)))
-    except InvalidOperation as error:
-        raise ValueError(f"{name} has to be a number") from error

@@ -52,6 +52,17 @@ create table if not exists consumption_values (
 create table if not exists invoices (
     seq integer primary key autoincrement, contract_id text, contract_account_id text, customer_id text,
     amount text, invoice_date text, due_date text, description text);
+create table if not exists soap_messages (
+    message_id text primary key, name text not null, body blob not null, state text not null, due_at real not null,
+    received_count integer not null default 1);
+create index if not exists soap_messages_by_state on soap_messages (state, due_at);
+create table if not exists soap_outbox (
+    number integer primary key autoincrement, body blob not null, due_at real not null,
+    tries integer not null default 0, sent_at text);
+create index if not exists soap_outbox_by_due on soap_outbox (sent_at, due_at);
+create table if not exists profile_values (
+    profile_number text, start_at text, end_at text, value text, unit text, status text,
+    primary key (profile_number, start_at));
 create table if not exists not_billed (
     contract_id text, period_end_date text, reason text, primary key (contract_id, period_end_date));
 """

@@ -9,6 +9,8 @@ from sandbox.sap.billing import Biller
 from sandbox.sap.control import SapControl
 from sandbox.sap.gateway import SapGateway
 from sandbox.sap.model import SERVICE_PATH
+from sandbox.sap.soap import SOAP_PATH, SoapServices
+from sandbox.sap.soap_control import SoapControl
 from sandbox.sap.store import SapStore
 
 
@@ -27,7 +29,10 @@ def mount_sap(router: Router, home: Path, *, user: str, password: str, client: s
     """
     store = SapStore(home / "sap.db")
     gateway = SapGateway(store, user=user, password=password, client=client)
-    control = SapControl(gateway, Biller(store, home))
+    soap = SoapControl(SoapServices(store, gateway.sessions, gateway.refusals))
+    control = SapControl(gateway, Biller(store, home), soap)
     router.mount(SERVICE_PATH, gateway.handle)
+    router.mount(SOAP_PATH, soap.handle)
     control.register(router)
+    soap.register(router)
     return control

@@ -17,6 +17,7 @@ from loaders.sap_isu.ledger import Ledger
 from loaders.sap_isu.loader import LoadPolicy, LoadResult, plan_load, run_load
 from loaders.sap_isu.odata import ODataClient, SapConnection
 from loaders.sap_isu.odata_transport import ODataTransport
+from loaders.sap_isu.transport import Transport
 from tests.unit.sandbox.sap_world import DAY, PASSWORD, USER, contract, device
 
 BILLING_DAY = date.fromisoformat(DAY)
@@ -59,7 +60,7 @@ def open_transport(url: str, password: str = PASSWORD) -> ODataTransport:
 
 def load(
     ledger: Ledger,
-    transport: ODataTransport,
+    transport: Transport,
     plan_rows: list[dict[str, object]],
     *,
     batch_size: int = 2,

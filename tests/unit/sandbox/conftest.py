@@ -14,6 +14,7 @@ from sandbox.generate_orders import Spec
 from sandbox.http import FaultMiddleware, Router, SandboxServer
 from sandbox.sap.gateway import SapGateway
 from sandbox.sap.service import mount_sap
+from sandbox.sap.soap import SoapServices
 from sandbox.sap.store import SapStore, load_from_retailer
 from tests.unit.sandbox.sap_world import PASSWORD, USER, Client, write_retailer
 
@@ -28,6 +29,7 @@ class World:
     faults: FaultStore
     retailer_db: Path
     folder: Path
+    soap: SoapServices
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +48,9 @@ def sap(tmp_path: Path) -> Iterator[World]:
     control = mount_sap(router, tmp_path, user=USER, password=PASSWORD)
     server = SandboxServer("127.0.0.1", 0, FaultMiddleware(router.handle, faults))
     server.start()
-    yield World(Client(server.url), control.gateway.store, control.gateway, faults, retailer_db, tmp_path)
+    yield World(
+        Client(server.url), control.gateway.store, control.gateway, faults, retailer_db, tmp_path, control.soap.services
+    )
     server.shutdown()
     server.server_close()
     control.close()

@@ -200,7 +200,7 @@ def test_control_faults_are_armed_shown_spent_and_forgotten(served):
 
 
 def test_settings_point_every_source_at_the_sandbox(served):
-    settings = settings_of(served.home, served.url, CREDENTIALS)
+    settings = settings_of(served.home, served.url, CREDENTIALS, "127.0.0.1:8520")
     assert Path(settings["BILLSYNC_LANDING"], "nem12").is_dir()
     assert settings["BILLSYNC_METERING_API_URL"].endswith("/cds-au/v1")
     assert settings["BILLSYNC_SAP_URL"] == served.url

@@ -1,0 +1,275 @@
+"""Our own endpoint for what SAP sends by SOAP: confirmations and meter reading orders.
+
+What belongs here: a small HTTP server that bounds what strangers send, stores what is a message and only then says so.
+What stays out: what the messages mean (``messages``), where they are kept (``inbox``, ``orders``).
+
+SAP sends again what was not answered with success, so an error here loses nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import errno
+import hmac
+import logging
+import threading
+import time
+from collections.abc import Callable
+from http.client import HTTPConnection, HTTPException
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
+from xml.sax.saxutils import escape
+
+from lxml import etree
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from loaders.errors import PermanentError
+from loaders.sap_isu.soap.envelope import MAX_XML_BYTES, XmlError, local_name, parse_message
+from loaders.sap_isu.soap.inbox import Inbox
+from loaders.sap_isu.soap.messages import (
+    CANCELLATIONS,
+    CONFIRMATIONS,
+    ORDERS,
+    new_uuid,
+    read_confirmations,
+    read_orders,
+)
+from loaders.sap_isu.soap.orders import OrderBook
+
+log = logging.getLogger(__name__)
+_IDENTITY = "billsync-sap-receiver"
+_SILENCE_SECONDS = 30.0
+_BODIES_AT_ONCE = 4
+_PIECE_BYTES = 64 * 1024
+_EMPTY_ENVELOPE = (
+    b'<?xml version="1.0" encoding="UTF-8"?>'
+    b'<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body/></soap:Envelope>'
+)
+
+
+class ReceiverError(PermanentError):
+    """The endpoint cannot listen where it is configured to."""
+
+
+def take_message(engine: Engine, body: bytes) -> str:
+    """Store what SAP sent and say what it was.
+
+    Raises:
+        XmlError: it is no message that is known here; nothing was stored.
+    """
+    root = parse_message(body, what="Receiving a message from SAP")
+    name = local_name(root)
+    if name in CONFIRMATIONS:
+        Inbox(engine).store(read_confirmations(root))
+    elif name in {ORDERS, CANCELLATIONS}:
+        OrderBook(engine).take(name, _bulk_uuid(root), read_orders(root))
+    else:
+        raise XmlError("Receiving a message from SAP", f"{name[:80]} is not expected here", "Check SAP's routing.")
+    return name
+
+
+class Receiver:
+    """The endpoint, serving from threads of its own until it is closed.
+
+    Args:
+        engine: where messages are stored.
+        host: the address to listen on.
+        port: the port, 0 for any free one.
+        credentials: (user, password) that SAP has to give; None lets everybody in who can connect.
+        max_body_bytes: larger bodies are refused unread.
+        on_message: called with each message's name after it was stored.
+
+    Raises:
+        ReceiverError: the address cannot be listened on.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        host: str,
+        port: int,
+        credentials: tuple[str, str] | None = None,
+        max_body_bytes: int = MAX_XML_BYTES,
+        on_message: Callable[[str], None] | None = None,
+    ) -> None:
+        def take(body: bytes) -> str:
+            name = take_message(engine, body)
+            if on_message:
+                on_message(name)
+            return name
+
+        try:
+            self._server = _Server((host, port), take, credentials, max_body_bytes)
+        except OSError as error:
+            why = "the port is taken" if error.errno == errno.EADDRINUSE else (error.strerror or str(error))
+            raise ReceiverError(
+                f"Listening for SAP's confirmations on {host}:{port}",
+                why,
+                "Set BILLSYNC_SAP_CONFIRMATIONS_LISTEN to a free host:port, the one that SAP is configured to call.",
+            ) from None
+        self.port = int(self._server.server_address[1])
+        self.url = f"http://{host}:{self.port}/"
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop listening; what is being stored is finished first."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(timeout=_SILENCE_SECONDS)
+
+
+def is_receiver_at(host: str, port: int) -> bool:
+    """Whether another process of ours listens there already, such as ``billsync sap-confirmations``."""
+    connection = HTTPConnection(host, port, timeout=5)
+    try:
+        connection.request("GET", "/")
+        return connection.getresponse().getheader("Server", "").startswith(_IDENTITY)
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = False
+    block_on_close = True
+    allow_reuse_address = True
+    request_queue_size = 64
+
+    def __init__(
+        self,
+        address: tuple[str, int],
+        take: Callable[[bytes], str],
+        credentials: tuple[str, str] | None,
+        max_body_bytes: int,
+    ) -> None:
+        self.take = take
+        self.credentials = credentials
+        self.max_body_bytes = max_body_bytes
+        # A body and its tree live in memory only while one of these is held.
+        self.bodies = threading.BoundedSemaphore(_BODIES_AT_ONCE)
+        super().__init__(address, _Handler)
+
+    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002
+        """A connection that broke is the sender's to repeat; no trace of it on the terminal."""
+        log.warning("a connection of SAP's broke off")
+
+    def server_bind(self) -> None:
+        """Bind without looking up the host's full name, which can wait for a name server."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One request: logon, bounds, store, answer."""
+
+    protocol_version = "HTTP/1.1"
+    server_version = _IDENTITY
+    sys_version = ""
+    timeout = _SILENCE_SECONDS
+    server: _Server
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Leave the request line out of the log: it is a stranger's text."""
+
+    def do_GET(self) -> None:
+        """Say who listens here."""
+        self._answer(200, b"billsync receives SAP's confirmations and orders here\n", "text/plain; charset=utf-8")
+
+    def do_POST(self) -> None:
+        """Take one message."""
+        if not _is_allowed(self.server.credentials, self.headers.get("Authorization")):
+            self.close_connection = True
+            self._answer(401, b"", "text/plain", ("WWW-Authenticate", 'Basic realm="billsync"'))
+            return
+        length = _length(self.headers.get("Content-Length"))
+        if length is None or length > self.server.max_body_bytes:
+            self.close_connection = True
+            known = length is not None
+            why = f"a body may have {self.server.max_body_bytes} bytes" if known else "Content-Length is missing"
+            self._fault(413 if known else 411, why)
+            return
+        with self.server.bodies:
+            self._take(length)
+
+    def _take(self, length: int) -> None:
+        body = self._read(length)
+        if body is None:
+            self.close_connection = True
+            return
+        try:
+            self.server.take(body)
+        except XmlError as error:
+            log.warning("a message from SAP was refused: %s", error)
+            self._fault(400, error.why)
+        except SQLAlchemyError:
+            log.exception("a message from SAP could not be stored")
+            self._fault(503, "it could not be stored; send it again")
+        else:
+            self._answer(200, _EMPTY_ENVELOPE, "text/xml; charset=utf-8")
+
+    def _read(self, length: int) -> bytes | None:
+        """The whole body; None when the sender stops, or is so slow that others would wait for it."""
+        pieces: list[bytes] = []
+        deadline = time.monotonic() + _SILENCE_SECONDS
+        while length and time.monotonic() < deadline:
+            try:
+                piece = self.rfile.read1(min(length, _PIECE_BYTES))
+            except OSError:
+                return None
+            if not piece:
+                return None
+            pieces.append(piece)
+            length -= len(piece)
+        return b"".join(pieces) if not length else None
+
+    def _fault(self, status: int, why: str) -> None:
+        text = escape("".join(c if c.isprintable() else "?" for c in why[:300]))
+        body = (
+            '<?xml version="1.0" encoding="UTF-8"?>'
+            '<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body><soap:Fault>'
+            f"<faultcode>soap:Client</faultcode><faultstring>{text}</faultstring>"
+            "</soap:Fault></soap:Body></soap:Envelope>"
+        )
+        self._answer(status, body.encode(), "text/xml; charset=utf-8")
+
+    def _answer(self, status: int, body: bytes, content_type: str, *headers: tuple[str, str]) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        # One message per connection: an idle sender must not keep the endpoint from ending.
+        self.send_header("Connection", "close")
+        for name, value in headers:
+            self.send_header(name, value)
+        self.end_headers()
+        self.close_connection = True
+        self.wfile.write(body)
+
+
+def _is_allowed(credentials: tuple[str, str] | None, authorization: str | None) -> bool:
+    if credentials is None:
+        return True
+    scheme, _, given = (authorization or "").partition(" ")
+    try:
+        shown = base64.b64decode(given, validate=True) if scheme.lower() == "basic" else b""
+    except (binascii.Error, ValueError):
+        return False
+    return hmac.compare_digest(shown, ":".join(credentials).encode())
+
+
+def _length(header: str | None) -> int | None:
+    return int(header) if header is not None and header.isascii() and header.isdigit() else None
+
+
+def _bulk_uuid(root: etree._Element) -> str:
+    """The bulk's own UUID; one of ours where the sender gives none."""
+    for child in root:
+        if isinstance(child.tag, str) and local_name(child) == "MessageHeader":
+            for field in child:
+                if isinstance(field.tag, str) and local_name(field) == "UUID" and field.text:
+                    return str(field.text).strip().upper()[:36]
+    return new_uuid()
