@@ -8,7 +8,7 @@ from alembic import op
 from loaders.operational_db import UtcDateTime
 
 revision = "add_sap_messages"
-down_revision = "add_load_plans_and_decisions"
+down_revision = "add_read_edits"
 branch_labels = None
 depends_on = None
 
