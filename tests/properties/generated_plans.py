@@ -66,27 +66,49 @@ class PlanDrawer:
             contract["solarFeedInTariff"] = feed_ins
         if self.random.random() < 0.2:
             contract["fees"] = [self.fee() for _ in range(self.random.randrange(1, 3))]
-        if self.random.random() < 0.5:
-            names = self.random.sample(DISCOUNT_NAMES, self.random.randrange(1, 3))
-            contract["discounts"] = [self.discount(name) for name in names]
-        if self.random.random() < 0.7:
-            contract["greenPowerCharges"] = [self.green_power() for _ in range(self.random.choice([1, 1, 1, 2]))]
+        self.add_shares(contract)
         if self.random.random() < 0.2:
             for period in contract["tariffPeriod"]:
                 period["demandCharges"] = [self.demand() for _ in range(self.random.randrange(1, 3))]
+        self.band_some_supply(contract, cents=self_cents)
         plan = {"planId": plan_id, "fuelType": "ELECTRICITY", "customerType": "RESIDENTIAL",
                 "displayName": plan_id, "brand": "drawn", "electricityContract": contract}  # fmt: skip
         if self.random.random() < 0.06:
             self.spoil(plan)
         return plan
 
+    def add_shares(self, contract: dict[str, Any]) -> None:
+        if self.random.random() < 0.5:
+            names = self.random.sample(DISCOUNT_NAMES, self.random.randrange(1, 3))
+            contract["discounts"] = [self.discount(name) for name in names]
+        if self.random.random() < 0.7:
+            contract["greenPowerCharges"] = [self.green_power() for _ in range(self.random.choice([1, 1, 1, 2]))]
+
+    def band_some_supply(self, contract: dict[str, Any], *, cents: bool) -> None:
+        if self.random.random() < 0.08:
+            for period in contract["tariffPeriod"]:
+                self.band_supply(period, cents=cents)
+
+    def band_supply(self, period: dict[str, Any], *, cents: bool) -> None:
+        """Put bands of days in place of the one supply charge."""
+        bands: list[dict[str, Any]] = [{"unitPrice": self.supply(cents=cents)}]
+        while self.random.random() < 0.6:
+            size = self.random.choice([1, 7, 28, 30, 31, 45])
+            bands.insert(0, {"unitPrice": self.supply(cents=cents), "volume": size, "measureUnit": "DAYS"})
+        if self.random.random() < 0.1:
+            bands[0] |= self.random.choice([{"measureUnit": "KWH"}, {"volume": 20_000}, {"unitPrice": ""}])
+        del period["dailySupplyCharge"]
+        period |= {"dailySupplyChargeType": "BAND", "bandedDailySupplyCharges": bands}
+
     def reprice(self, plan: dict[str, Any]) -> dict[str, Any]:
         """Return the plan with other prices for general usage and supply."""
         contract = plan["electricityContract"]
-        cents = any(float(period["dailySupplyCharge"] or 0) > 20 for period in contract["tariffPeriod"])
+        cents = any(float(period.get("dailySupplyCharge") or 0) > 20 for period in contract["tariffPeriod"])
         periods = []
         for period in contract["tariffPeriod"]:
-            changed = {**period, "dailySupplyCharge": self.supply(cents=cents)}
+            changed = {**period}
+            if "dailySupplyCharge" in period:
+                changed["dailySupplyCharge"] = self.supply(cents=cents)
             for name in ("singleRate", "timeOfUseRates"):
                 if name in period:
                     found = period[name] if isinstance(period[name], list) else [period[name]]

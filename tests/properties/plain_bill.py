@@ -127,12 +127,36 @@ class BillMaker:
                 continue
             plan = self.plans[plan_id][number]
             period = plan["electricityContract"]["tariffPeriod"][season - 1]
+            if period.get("bandedDailySupplyCharges"):
+                self._banded_supply((plan_id, number, season), days)
+                continue
             supply = supply_of(period)
             if supply is None or supply < 0:
                 raise NotPriceableError("supply charge")
             price = rounded(supply * factor_to_dollars(plan), PRICE)
             start = self.first_day[plan_id, number, season]
             self.line((plan_id, number), ("SUPPLY", start), Decimal(days), price)
+
+    def _banded_supply(self, key: PriceKey, days: int) -> None:
+        """Count the bill's days into bands of days; a last band without a size takes the rest."""
+        plan = self.plans[key[0]][key[1]]
+        period = plan["electricityContract"]["tariffPeriod"][key[2] - 1]
+        bands = period["bandedDailySupplyCharges"]
+        if supply_of(period) is not None or days != len(self.contract.days):
+            raise NotPriceableError("bands beside one charge, or a price change")
+        left = days
+        for number, band in enumerate(bands, 1):
+            price, size = decimal(band.get("unitPrice")), decimal(band.get("volume"))
+            is_last = number == len(bands)
+            if price is None or price < 0 or band.get("measureUnit", "DAYS") != "DAYS" or is_last != (size is None):
+                raise NotPriceableError("a band")
+            if size is not None and (not 0 < size <= 366 or size != int(size)):
+                raise NotPriceableError("the size of a band")
+            count = left if size is None else min(left, int(size))
+            if count > 0:
+                line_key = (f"SUPPLY:{number}", self.first_day[key])
+                self.line(key[:2], line_key, Decimal(count), rounded(price * factor_to_dollars(plan), PRICE))
+            left -= count
 
     def half_hours(self, use: str):  # type: ignore[no-untyped-def]
         for suffix, kind in self.contract.uses.items():

@@ -219,7 +219,9 @@ def prices_of(parents: Sequence[Json]) -> list[Decimal]:
 def factor_to_dollars(plan: Json) -> Decimal:
     """Decide between dollars and cents for supply and rates together; absurd prices are no decision."""
     contract = plan["electricityContract"]
-    supplies = [supply for supply in map(supply_of, contract["tariffPeriod"]) if supply and supply > 0]
+    banded = [decimal(band.get("unitPrice")) for period in contract["tariffPeriod"]
+              for band in period.get("bandedDailySupplyCharges") or []]  # fmt: skip
+    supplies = [price for price in [*map(supply_of, contract["tariffPeriod"]), *banded] if price and price > 0]
     usage = prices_of([*contract["tariffPeriod"], *(contract.get("controlledLoad") or [])])
     credit = prices_of(contract.get("solarFeedInTariff") or [])
     dearest, best = max(usage, default=None), max(credit, default=Decimal(0))

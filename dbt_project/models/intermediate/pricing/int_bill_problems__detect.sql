@@ -397,6 +397,32 @@ green_power_problems as (
     where refusal is not null
 ),
 
+-- Days are counted into bands from the bill's first day: whether they start anew at another price, nothing says.
+supply_band_problems as (
+    select
+        segments.contract_id,
+        segments.period_start_date,
+        segments.period_end_date,
+        segments.plan_id,
+        8 as problem_rank,
+        'PLAN_NOT_PRICEABLE' as rule_code,
+        'dailySupplyCharge' as construct,
+        {{ concat_text(["'plan '", "segments.plan_id", "': a price changes inside a bill whose daily supply charge is banded'"]) }} as reason
+    from {{ ref('int_bill_prices__segment') }} as segments
+    inner join {{ ref('int_bill_periods__due') }} as due
+        on
+            segments.contract_id = due.contract_id
+            and segments.period_start_date = due.period_start_date
+            and segments.period_end_date = due.period_end_date
+    inner join {{ ref('stg_plans__supply_bands') }} as bands
+        on
+            segments.plan_id = bands.plan_id
+            and segments.version_hash = bands.version_hash
+            and segments.tariff_period_number = bands.tariff_period_number
+    where segments.day_count > 0 and segments.day_count <> due.day_count
+    group by segments.contract_id, segments.period_start_date, segments.period_end_date, segments.plan_id
+),
+
 step_energy as (
     select
         contract_id,
@@ -447,7 +473,8 @@ step_problems as (
 found as (
     {% for problems in ['contract_problems', 'unknown_plans', 'plan_problems', 'season_problems', 'window_problems',
                         'controlled_load_problems', 'feed_in_problems', 'demand_problems', 'energy_problems', 'backward_problems',
-                        'term_problems', 'discount_problems', 'green_power_problems', 'step_problems'] -%}
+                        'term_problems', 'discount_problems', 'green_power_problems',
+                        'supply_band_problems', 'step_problems'] -%}
     select
         contract_id,
         period_start_date,

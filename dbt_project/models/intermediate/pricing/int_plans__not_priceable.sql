@@ -104,12 +104,35 @@ unknown_fields as (
     from {{ ref('stg_plans__unknown_fields') }}
 ),
 
-banded_periods as (
-    select distinct
+-- Bands of days: the first so many days of the bill at one price, the next at another. Bands of anything else (of yearly use,
+-- as the register's own discussion means them) cannot be told from a bill.
+bands as (
+    select
         plan_id,
         version_hash,
-        tariff_period_number
+        tariff_period_number,
+        unit_price_as_served,
+        coalesce(measure_unit, 'DAYS') as measure_unit,
+        volume_text,
+        volume,
+        max(band_number) over (partition by plan_id, version_hash, tariff_period_number) - band_number as bands_after
     from {{ ref('stg_plans__supply_bands') }}
+),
+
+banded_periods as (
+    select
+        plan_id,
+        version_hash,
+        tariff_period_number,
+        max(case
+            when measure_unit <> 'DAYS' then {{ concat_text(["'the daily supply charge has bands of '", "measure_unit"]) }}
+            when coalesce(unit_price_as_served, -1) < 0 then 'a band of the daily supply charge has no price'
+            when bands_after = 0 and volume_text is not null then 'days beyond the last band of the daily supply charge have no price'
+            when bands_after > 0 and (coalesce(volume, 0) <= 0 or volume > 366 or volume <> cast(volume as decimal(18, 0)))
+                then 'a band of the daily supply charge is not for a number of days up to a year'
+        end) as refusal
+    from bands
+    group by plan_id, version_hash, tariff_period_number
 ),
 
 supply_problems as (
@@ -120,7 +143,8 @@ supply_problems as (
         periods.tariff_period_number as parent_number,
         'dailySupplyCharge' as construct,
         case
-            when bands.plan_id is not null then 'the daily supply charge is banded'
+            when bands.refusal is not null then bands.refusal
+            when bands.plan_id is not null then 'there is one daily supply charge beside bands'
             when periods.supply_text is null then 'there is no daily supply charge'
             when periods.supply_as_served is null then 'the daily supply charge is no number'
             else 'the daily supply charge is negative'
@@ -133,7 +157,11 @@ supply_problems as (
             and periods.tariff_period_number = bands.tariff_period_number
     where
         periods.rate_block is not null
-        and (bands.plan_id is not null or periods.supply_as_served is null or periods.supply_as_served < 0)
+        and (
+            bands.refusal is not null
+            or (bands.plan_id is not null and periods.supply_text is not null)
+            or (bands.plan_id is null and (periods.supply_as_served is null or periods.supply_as_served < 0))
+        )
     union all
     select distinct
         beside.plan_id,
