@@ -90,7 +90,7 @@ NAMES: Final = (
     Name("BILLSYNC_SAP_SOAP_SENDER", "BILLSYNC", "our name as a business system in their headers"),
     Name("BILLSYNC_SAP_SOAP_HARMLESS", "", "log TypeIDs of a failure that is none (already there), parted by spaces"),
     Name("BILLSYNC_SAP_SOAP_CORRECTIONS", "0", "1: SAP changes a reading sent again under its document's number"),
-    Name("BILLSYNC_SAP_CONFIRMATIONS_LISTEN", "127.0.0.1:8520", "host:port where SAP posts confirmations and orders"),
+    Name("BILLSYNC_SAP_CONFIRMATIONS_LISTEN", "", "host:port where SAP posts confirmations; default 127.0.0.1:8520"),
     Name("BILLSYNC_SAP_CONFIRMATIONS_USER", "", "whom that endpoint lets in; empty: anybody who can connect"),
     Name("BILLSYNC_SAP_CONFIRMATIONS_PASSWORD", "", "their password", is_secret=True),
     Name("BILLSYNC_SAP_CONFIRMATIONS_WAIT", "300", "seconds after sending that a confirmation or status may take"),

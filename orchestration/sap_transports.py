@@ -26,6 +26,7 @@ ODATA: Final = "odata"
 NO_READ_BACK: Final = "none"
 _OWN_MACHINE: Final = frozenset({"127.0.0.1", "localhost"})
 _HIGHEST_PORT: Final = 65535
+_LISTEN_BY_DEFAULT: Final = "127.0.0.1:8520"
 # Every transport appears here; which one reads SAP back when BILLSYNC_SAP_READBACK does not say.
 _READ_BACK_BY_DEFAULT: Final = {"odata": ODATA, "soap": ODATA, "idoc": ODATA, "bapi": "bapi"}
 
@@ -153,7 +154,7 @@ def open_receiver(systems: Systems, on_message: Callable[[str], None] | None = N
 
 
 def _listen_address(settings: Settings) -> tuple[str, int]:
-    text = settings.require("SAP_CONFIRMATIONS_LISTEN")
+    text = settings.get("SAP_CONFIRMATIONS_LISTEN") or _LISTEN_BY_DEFAULT
     host, _, port = text.rpartition(":")
     if not host or not port.isdigit() or int(port) > _HIGHEST_PORT:
         msg = f"BILLSYNC_SAP_CONFIRMATIONS_LISTEN is {text!r}; it must be host:port"
