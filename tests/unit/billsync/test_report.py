@@ -57,6 +57,13 @@ create table marts.fct_billing_exceptions as select * from (values
     ('e3', date '2026-03-01', 'READ_SPIKE', 'ISSUE', 'N9', 'E1', 'C9', null, null, 'old', 'OPEN')
 ) as t(exception_id, billing_day, rule_code, severity, nmi, nmi_suffix, contract_id, first_market_date,
        last_market_date, detail, state);
+create table marts.fct_bill_revisions (
+    contract_id varchar, nmi varchar, period_start_date date, period_end_date date, revision_day date, cause varchar,
+    outcome varchar, from_total_inc_gst_aud decimal(18,2), to_total_inc_gst_aud decimal(18,2),
+    difference_aud decimal(18,2), reason varchar);
+insert into marts.fct_bill_revisions values
+    ('0040000031', 'N31', '2026-01-05', '2026-02-04', '2026-03-05', 'READS', 'ADJUSTMENT_AFTER_ISSUE', 100.00, 84.16,
+     -15.84, 'difference bill: credit the next bill');
 create table marts.fct_daily_usage as select * from (values
     ('N1', 'E1', date '2026-03-05', 10.125::decimal(23,14), 0::decimal(23,14), 40, 6, 1, 1, 3.5::decimal(18,6)),
     ('N1', 'B1', date '2026-03-05', 4.5, 0, 48, 0, 0, 0, 9.9),
@@ -273,3 +280,11 @@ def test_bars_longest_fills_the_width() -> None:
 @pytest.mark.parametrize(("top", "step"), [(1, 0.25), (4, 1), (9, 2.5), (10, 2.5), (5_700, 2_000), (39, 10)])
 def test_nice_step_is_round(top: float, step: float) -> None:
     assert nice_step(top, 4) == pytest.approx(step)
+
+
+def test_report_lists_the_bills_that_were_revised_with_their_outcome(html: str) -> None:
+    section = html[html.index('id="revisions"') :]
+    section = section[: section.index("</section>")]
+    assert "0040000031" in section
+    assert "adjustment after issue" in section
+    assert "-$15.84" in section
