@@ -74,10 +74,13 @@ class Contract:
         return [self.first_day + timedelta(n) for n in range((self.last_day - self.first_day).days + 1)]
 
     def terms_on(self, name: str, day: date) -> list[Term]:
-        return [term for term in self.terms if term.name == name and term.first_day <= day <= term.last_day]
+        """The terms that hold on a day; a row that the database holds twice is one term."""
+        return [
+            term for term in dict.fromkeys(self.terms) if term.name == name and term.first_day <= day <= term.last_day
+        ]
 
     def terms_in_bill(self, name: str) -> list[Term]:
-        found = [term for term in self.terms if any(term in self.terms_on(name, day) for day in self.days)]
+        found = [term for term in dict.fromkeys(self.terms) if any(term in self.terms_on(name, day) for day in self.days)]
         return list(dict.fromkeys(found))
 
 
