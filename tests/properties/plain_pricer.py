@@ -80,7 +80,7 @@ class Contract:
         ]
 
     def terms_in_bill(self, name: str) -> list[Term]:
-        found = [term for term in dict.fromkeys(self.terms) if any(term in self.terms_on(name, day) for day in self.days)]
+        found = [term for term in self.terms if any(term in self.terms_on(name, day) for day in self.days)]
         return list(dict.fromkeys(found))
 
 

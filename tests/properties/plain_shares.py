@@ -63,13 +63,19 @@ def discount_lines(maker: BillMaker) -> None:
         raise NotPriceableError("a discount that no plan has")
 
 
+def within_bill(maker: BillMaker, day: date) -> date:
+    """A local day beyond the bill goes by the terms of the bill's first or last market day."""
+    return min(max(day, maker.contract.first_day), maker.contract.last_day)
+
+
 def one_discount(maker: BillMaker, owner: Owner, place: int, discount: Json) -> None:
     days = version_days(maker, owner)
     last = discount.get("endDate")
     is_open = [day for day in days if last is None or day.isoformat() <= last]
     met = [
         day for day in is_open
-        if any(term.value == discount["displayName"] for term in maker.contract.terms_on("DISCOUNT_MET", day))
+        if any(term.value == discount["displayName"]
+               for term in maker.contract.terms_on("DISCOUNT_MET", within_bill(maker, day)))
     ]  # fmt: skip
     granted = is_open if discount["type"] == "GUARANTEED" else met
     detail = discount.get(discount["methodUType"]) or {}

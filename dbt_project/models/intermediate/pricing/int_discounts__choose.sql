@@ -54,7 +54,12 @@ days as (
             and offered.period_end_date = terms.period_end_date
             and terms.term = 'DISCOUNT_MET'
             and offered.display_name = terms.term_value
-            and days.market_date between terms.first_date and terms.last_date
+            -- Local hours beyond the bill's first or last market day go by the terms of that day.
+            and case
+                when days.market_date > offered.period_end_date then offered.period_end_date
+                when days.market_date < offered.period_start_date then offered.period_start_date
+                else days.market_date
+            end between terms.first_date and terms.last_date
     group by
         offered.contract_id, offered.period_start_date, offered.period_end_date, offered.plan_id, offered.version_hash,
         offered.discount_number
