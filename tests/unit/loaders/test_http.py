@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import gzip
-import shutil
 import socket
 import ssl
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +18,7 @@ import pytest
 
 from loaders.errors import LoaderError, PermanentError, TransientError, classify_response, parse_retry_after
 from loaders.http import HttpPolicy, HttpSession
+from tests.certificates import make_certificates
 
 Answer = Callable[[BaseHTTPRequestHandler, int], None]
 FAST = HttpPolicy(first_wait_seconds=0.001, read_timeout_seconds=1.0, budget_seconds=20.0)
@@ -306,27 +305,11 @@ def test_parse_retry_after_reads_seconds_and_dates(value: str | None, seconds: f
     assert parse_retry_after(value, datetime(2026, 3, 5, tzinfo=UTC)) == seconds
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for loopback that nobody has signed, with its key in one file."""
-    tool = shutil.which("openssl")
-    if tool is None:
-        pytest.skip("needs the openssl command to make a certificate")
-    path = tmp_path_factory.mktemp("tls") / "server.pem"
-    words = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
-    subprocess.run(
-        [tool, *words.split(), "-keyout", path, "-out", path.with_suffix(".crt")], check=True, capture_output=True
-    )
-    path.write_text(path.read_text() + path.with_suffix(".crt").read_text())
-    return path
-
-
-def test_certificate_is_verified_unless_its_authority_is_named(certificate: Path) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    with serving(lambda h, n: reply(h, 200), context) as (base, received):
+def test_certificate_is_verified_unless_its_authority_is_named(tmp_path: Path) -> None:
+    certificates = make_certificates(tmp_path)
+    with serving(lambda h, n: reply(h, 200), certificates.server_context()) as (base, received):
         with pytest.raises(PermanentError, match="not trusted"):
             HttpSession(FAST).request("GET", base)
         assert received == []
-        trusting = HttpSession(HttpPolicy(ca_bundle=certificate.with_suffix(".crt")))
+        trusting = HttpSession(HttpPolicy(ca_bundle=certificates.authority))
         assert trusting.request("GET", base).status == 200
