@@ -41,8 +41,8 @@ class PlanStep(StrEnum):
         ADD: new to the ledger.
         REPLACE: not in SAP; the plan's row takes its place, to be sent.
         NOTE_WISH: on its way; the new value is noted and judged after the read-back.
-        CORRECT: SAP has another value.
-        WISH_GONE: SAP has, or was sent, just the value that is wanted again.
+        CORRECT: SAP has another value, or may have one since a correction left.
+        WISH_GONE: SAP was sent just the value that is wanted again.
         KEEP: SAP has the wanted value.
     """
 
@@ -90,11 +90,11 @@ def judge_plan(known: LedgerReading | None, planned: PlannedReading) -> PlanDeci
 
 def _judge_beside_sent(known: LedgerReading, planned: PlannedReading) -> PlanDecision:
     """SAP has a value, or may have one: compare the plan with it and with the wish noted so far."""
-    is_sent_value = planned.content_hash == known.content_hash
-    if is_sent_value and known.wanted_content_hash is not None:
-        return _judge_wish_gone(known)
-    if is_sent_value or planned.content_hash == known.wanted_content_hash:
+    latest_wish = known.wanted_content_hash or known.content_hash
+    if planned.content_hash == latest_wish:
         return PlanDecision(PlanStep.KEEP)
+    if planned.content_hash == known.content_hash:
+        return _judge_wish_gone(known)
     if known.state in IN_DOUBT:
         wish = f"the value changed to {plain_text(planned.reading_result)} while the outcome of sending is open"
         return PlanDecision(PlanStep.NOTE_WISH, Event.VALUE_CHANGED, wish)
@@ -168,9 +168,11 @@ def _waits_for_a_person(known: LedgerReading, planned: PlannedReading) -> bool:
 
 
 def _judge_wish_gone(known: LedgerReading) -> PlanDecision:
-    message = f"the value is {plain_text(known.reading_result)} again, as SAP was given it"
-    event = status_event(known.sap_status_code) if known.state == State.REVERSAL_NEEDED else None
-    return PlanDecision(PlanStep.WISH_GONE, event, message)
+    again = f"the value is {plain_text(known.reading_result)} again, as SAP was given it"
+    if known.state == State.REVERSAL_NEEDED:
+        # A correction may have reached SAP without an answer: only SAP can say which value it has now.
+        return PlanDecision(PlanStep.CORRECT, Event.VALUE_CHANGED, f"{again}: the next load reads SAP back")
+    return PlanDecision(PlanStep.WISH_GONE, message=again)
 
 
 def _judge_absent(known: LedgerReading, refusal: str | None) -> ReadBackDecision:

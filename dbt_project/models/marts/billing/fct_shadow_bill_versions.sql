@@ -6,9 +6,16 @@
     replace_on=['contract_id', 'period_start_date', 'period_end_date', 'bill_version'],
     on_schema_change='append_new_columns',
 ) }}
-{#- known_from_at is written once, when a version is first computed; running a day again keeps it. -#}
+{#- known_from_at is written once, when a version is first computed; running a day again keeps it. A range of days bills
+    each of its days as of that day's end, so that it notes what the days run one by one note. -#}
+{%- set run_end = market_day_end_utc(date_literal(var('end_day'))) -%}
 {%- set has_known = is_incremental() and has_column(this, 'known_from_at') -%}
-{%- set run_end = market_day_end_utc(date_literal(var('end_day'))) %}
+{%- set first_known -%}
+    case
+            when bills.billing_day >= {{ date_literal(var('start_day')) }} then {{ market_day_end_utc('bills.billing_day') }}
+            else {{ run_end }}
+        end
+{%- endset -%}
 {%- if has_known %}
 with known as (
     select
@@ -56,10 +63,11 @@ select
     case
         when known.bill_version is not null then known.known_from_at
         when latest.known_from_at > {{ run_end }} then latest.known_from_at
-        else {{ run_end }}
+        when latest.known_from_at is not null then {{ run_end }}
+        else {{ first_known }}
     end as known_from_at
     {%- else -%}
-    {{ run_end }} as known_from_at
+    {{ first_known }} as known_from_at
     {%- endif %}
 from {{ ref('fct_shadow_bills') }} as bills
 inner join {{ ref('int_shadow_bills__rework') }} as reworked

@@ -121,6 +121,21 @@ def test_correction_cut_off_is_settled_by_the_next_run_without_sending_again(led
     assert (result.sent, len(sap.corrected), result.states) == (0, 2, {"CONFIRMED": 2})
 
 
+@pytest.mark.parametrize(("reached_sap", "sent_again"), [(True, 2), (False, 0)])
+def test_correction_without_an_answer_then_the_old_value_again_ends_with_the_old_value_in_sap(
+    ledger: Ledger, reached_sap: bool, sent_again: int
+) -> None:
+    sap = Sap()
+    load(ledger, sap, "1100.4")
+    sap.cuts, sap.refuses = True, not reached_sap
+    load(ledger, sap, "1105.5")
+    sap.cuts, sap.refuses = False, False
+    result = load(ledger, sap, "1100.4")
+    assert (result.sent, result.states) == (sent_again, {"CONFIRMED": 2})
+    assert values(sap) == {"1100.4"}
+    assert {row["reading_result"] for row in ledger.snapshot()} == {"1100.4"}
+
+
 def test_correction_of_a_held_bill_waits_for_its_release(ledger: Ledger) -> None:
     sap = Sap()
     load(ledger, sap, "1100.4")

@@ -93,11 +93,22 @@ def test_plan_changed_value_after_confirmed_needs_reversal_and_is_not_sent(
     assert "SAP has 100, 105 is right" in str(row["message"])
 
 
-def test_plan_value_back_to_what_sap_has_is_confirmed_again(ledger: Ledger) -> None:
+def test_plan_value_back_to_what_sap_has_is_confirmed_again_by_the_read_back(ledger: Ledger) -> None:
     confirm(ledger, planned("100"))
+    ledger.plan([planned("105")])
+    ledger.plan([planned("100")])
+    assert row_of(ledger, planned())["state"] == "REVERSAL_NEEDED"
+    ledger.apply([Change(planned().id.key, Event.FOUND_BILLABLE, status_code="1", takes_wanted=True)])
+    row = row_of(ledger, planned())
+    assert (row["state"], row["reading_result"]) == ("CONFIRMED", "100")
+
+
+def test_plan_value_back_to_what_is_on_its_way_forgets_the_wish(ledger: Ledger) -> None:
+    send_all(ledger, ledger.plan([planned("100")]).plan_id)
     ledger.plan([planned("105")])
     counts = ledger.plan([planned("100")])
     assert counts.steps == {PlanStep.WISH_GONE: 1}
+    ledger.apply([Change(planned().id.key, Event.FOUND_BILLABLE, status_code="1")])
     assert row_of(ledger, planned())["state"] == "CONFIRMED"
 
 
