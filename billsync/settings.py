@@ -94,6 +94,21 @@ NAMES: Final = (
     Name("BILLSYNC_SAP_CONFIRMATIONS_USER", "", "whom that endpoint lets in; empty: anybody who can connect"),
     Name("BILLSYNC_SAP_CONFIRMATIONS_PASSWORD", "", "their password", is_secret=True),
     Name("BILLSYNC_SAP_CONFIRMATIONS_WAIT", "300", "seconds after sending that a confirmation or status may take"),
+    Name("BILLSYNC_SAP_PROFILES", "", "CSV file nmi,nmi_suffix,profile_number: intervals that go to EDM; empty: none"),
+    Name("BILLSYNC_SAP_PROFILE_STATUSES", "A=W", "SAP's status of each quality there, e.g. A=W S=V F=V E=P"),
+    Name(
+        "BILLSYNC_SAP_READING_TYPES",
+        "",
+        "SAP's reading type of a category where they differ, e.g. 01=A1 03=E3 (not OData)",
+    ),
+    Name(
+        "BILLSYNC_SAP_SERIALNO", "serial_number", "SERIALNO for RFC and IDoc: the device's serial_number or device_id"
+    ),
+    Name("BILLSYNC_SAP_IDOC_OUTBOX", "", "folder for IDoc files to SAP (idoc)"),
+    Name("BILLSYNC_SAP_IDOC_INBOX", "", "folder where SAP's status files arrive"),
+    Name("BILLSYNC_SAP_IDOC_SENDER", "BILLSYNC:BILLSYNC", "our port:partner in control records"),
+    Name("BILLSYNC_SAP_IDOC_RECEIVER", "", "SAP's port:partner there, e.g. SAPPRD:PRDCLNT100"),
+    Name("BILLSYNC_SAP_IDOC_LAYOUT", "", "JSON file with the segments of your SAP (WE60); empty: the built-in ones"),
     Name("BILLSYNC_SAP_RFC_HOST", "", "application server for RFC (bapi)"),
     Name("BILLSYNC_SAP_RFC_SYSNR", "00", "its system number"),
     Name("BILLSYNC_SAP_USER", "", "SAP user"),

@@ -21,6 +21,7 @@ from loaders.errors import LoaderError
 from orchestration.outcomes import FAILED, READ, SourceOutcome, outcome_write
 from orchestration.sap_gate import gate_of, guard_of
 from orchestration.sap_orders import cancel_withdrawn, confirm_orders
+from orchestration.sap_profiles import send_intervals
 from orchestration.sap_transports import ODATA, LateTransport, odata_client, read_back_by
 from orchestration.snapshots import write_staged
 from orchestration.systems import Systems
@@ -112,13 +113,15 @@ def load_readings(
         finally:
             transport.close()
         confirmed, unconfirmed = confirm_orders(systems)
-        problems = [*result.problems, *unconfirmed]
+        profiles, unsent = send_intervals(systems)
+        problems = [*result.problems, *unconfirmed, *unsent]
         facts: Facts = {
             "plan": shown.plan_hash,
             "orders confirmed": confirmed,
             "sent": result.sent,
             "states": dict(result.states),
             "seconds": round(result.elapsed_seconds, 3),
+            **profiles,
         }
         return facts, problems
 

@@ -9,15 +9,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from billsync.settings import SAP_READBACKS, ConfigurationError, Settings
 from orchestration.sap_http import sap_policy
+from orchestration.sap_names import reading_types, serial_numbers
 
 if TYPE_CHECKING:
+    from loaders.sap_isu.idoc.files import Party
     from loaders.sap_isu.odata import ODataClient
     from loaders.sap_isu.readings import ReadingId, SapReading
     from loaders.sap_isu.soap.client import SoapClient
+    from loaders.sap_isu.soap.outbox import Outbox
     from loaders.sap_isu.soap.receiver import Receiver
     from loaders.sap_isu.transport import Capabilities, DeviceGroup, Outcome, Transport
     from orchestration.systems import Systems
@@ -26,6 +30,7 @@ ODATA: Final = "odata"
 NO_READ_BACK: Final = "none"
 _OWN_MACHINE: Final = frozenset({"127.0.0.1", "localhost"})
 _HIGHEST_PORT: Final = 65535
+_PORT_LENGTH: Final = 10
 _LISTEN_BY_DEFAULT: Final = "127.0.0.1:8520"
 # Every transport appears here; which one reads SAP back when BILLSYNC_SAP_READBACK does not say.
 _READ_BACK_BY_DEFAULT: Final = {"odata": ODATA, "soap": ODATA, "idoc": ODATA, "bapi": "bapi"}
@@ -37,11 +42,7 @@ def open_transport(systems: Systems) -> Transport:
     Raises:
         ConfigurationError: when it needs a name that is not set.
     """
-    opener = _OPENERS.get(systems.settings.sap_transport)
-    if opener is None:
-        msg = f"BILLSYNC_SAP_TRANSPORT is {systems.settings.sap_transport!r}; this version does not send by it yet"
-        raise ConfigurationError(msg)
-    return opener(systems)
+    return _OPENERS[systems.settings.sap_transport](systems)
 
 
 def read_back_by(settings: Settings) -> str:
@@ -90,7 +91,6 @@ def _odata(systems: Systems) -> Transport:
 
 
 def _soap(systems: Systems) -> Transport:
-    from loaders.sap_isu.soap.outbox import Outbox  # noqa: PLC0415 - loaded when used
     from loaders.sap_isu.soap.transport import SoapTransport  # noqa: PLC0415 - loaded when used
 
     settings = systems.settings
@@ -99,12 +99,20 @@ def _soap(systems: Systems) -> Transport:
     receiver = open_receiver(systems)
     return SoapTransport(
         soap_client(settings),
-        Outbox(systems.engine, harmless_type_ids=(settings.get("SAP_SOAP_HARMLESS") or "").split()),
+        outbox_of(systems),
+        reading_types=reading_types(settings),
         reader=reader,
         can_correct=settings.get("SAP_SOAP_CORRECTIONS") == "1",
-        answer_wait_seconds=_answer_wait_seconds(settings),
+        answer_wait_seconds=answer_wait_seconds(settings),
         on_close=receiver.close if receiver else None,
     )
+
+
+def outbox_of(systems: Systems) -> Outbox:
+    """The messages to SAP and its confirmations."""
+    from loaders.sap_isu.soap.outbox import Outbox  # noqa: PLC0415 - loaded when used
+
+    return Outbox(systems.engine, harmless_type_ids=(systems.settings.get("SAP_SOAP_HARMLESS") or "").split())
 
 
 def soap_client(settings: Settings) -> SoapClient:
@@ -162,7 +170,12 @@ def _listen_address(settings: Settings) -> tuple[str, int]:
     return host, int(port)
 
 
-def _answer_wait_seconds(settings: Settings) -> float:
+def answer_wait_seconds(settings: Settings) -> float:
+    """How long after sending a confirmation may come.
+
+    Raises:
+        ConfigurationError: it is no number of seconds.
+    """
     text = settings.require("SAP_CONFIRMATIONS_WAIT")
     if not text.isdigit() or int(text) == 0:
         msg = f"BILLSYNC_SAP_CONFIRMATIONS_WAIT is {text!r}; it must be a whole number of seconds, at least 1"
@@ -184,7 +197,47 @@ def _bapi(systems: Systems) -> Transport:
     }
     chosen = read_back_by(settings)
     reader = _odata(systems) if chosen == ODATA else None
-    return BapiTransport(lambda: rfc_connection(parameters), reader=reader, can_read_back=chosen != NO_READ_BACK)
+    return BapiTransport(
+        lambda: rfc_connection(parameters),
+        serial_numbers=serial_numbers(systems),
+        reading_types=reading_types(settings),
+        reader=reader,
+        can_read_back=chosen != NO_READ_BACK,
+    )
+
+
+def _idoc(systems: Systems) -> Transport:
+    from loaders.sap_isu.idoc.files import FileForm  # noqa: PLC0415 - loaded when used
+    from loaders.sap_isu.idoc.layout import load_layout  # noqa: PLC0415 - loaded when used
+    from loaders.sap_isu.idoc.transport import IdocFolders, IdocTransport  # noqa: PLC0415 - loaded when used
+
+    settings = systems.settings
+    layout = settings.get("SAP_IDOC_LAYOUT")
+    form = FileForm(
+        layout=load_layout(Path(layout) if layout else None),
+        client=settings.require("SAP_CLIENT"),
+        sender=_party(settings, "SAP_IDOC_SENDER"),
+        receiver=_party(settings, "SAP_IDOC_RECEIVER"),
+    )
+    return IdocTransport(
+        form,
+        IdocFolders(Path(settings.require("SAP_IDOC_OUTBOX")), Path(settings.require("SAP_IDOC_INBOX"))),
+        outbox_of(systems),
+        serial_numbers=serial_numbers(systems),
+        reading_types=reading_types(settings),
+        reader=_reader(systems),
+        answer_wait_seconds=answer_wait_seconds(settings),
+    )
+
+
+def _party(settings: Settings, name: str) -> Party:
+    from loaders.sap_isu.idoc.files import Party  # noqa: PLC0415 - loaded when used
+
+    port, _, partner = settings.require(name).partition(":")
+    if not 1 <= len(port) <= _PORT_LENGTH or not 1 <= len(partner) <= _PORT_LENGTH:
+        msg = f"BILLSYNC_{name} is {port}:{partner}; it must be port:partner, each up to {_PORT_LENGTH} characters"
+        raise ConfigurationError(msg)
+    return Party(port, partner)
 
 
 def _reader(systems: Systems) -> Transport | None:
@@ -193,7 +246,13 @@ def _reader(systems: Systems) -> Transport | None:
     return None if chosen == NO_READ_BACK else _OPENERS[chosen](systems)
 
 
-_OPENERS: Final[Mapping[str, Callable[[Systems], Transport]]] = {ODATA: _odata, "soap": _soap, "bapi": _bapi}
+# Every transport of the settings appears here.
+_OPENERS: Final[Mapping[str, Callable[[Systems], Transport]]] = {
+    ODATA: _odata,
+    "soap": _soap,
+    "bapi": _bapi,
+    "idoc": _idoc,
+}
 
 
 class LateTransport:

@@ -11,7 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 
-KINDS = ("delay", "429", "503", "cut-before", "cut-midway", "cut-after", "expired-session", "html")
+KINDS = (
+    "delay", "429", "503", "html", "expired-session", "cut-before", "cut-midway", "cut-after",
+    "reset-before", "reset-after",
+)  # fmt: skip
 # A handler has to act these out itself, because only it knows its sessions and the parts of its work.
 LEFT_TO_HANDLERS = frozenset({"expired-session", "cut-midway"})
 

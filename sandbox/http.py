@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+import struct
 import threading
 import time
 from collections import deque
@@ -157,6 +158,10 @@ class ConnectionCut(Exception):  # noqa: N818  a signal, not an error
     """The connection is to be cut without an answer."""
 
 
+class ConnectionAborted(ConnectionCut):
+    """The connection is to be reset, so that the client sees ECONNRESET rather than an end."""
+
+
 class FaultMiddleware:
     """Runs a handler under the faults asked for by header or command; the same for every server."""
 
@@ -178,7 +183,10 @@ class FaultMiddleware:
                 return answer
         own = tuple(fault.kind for fault in faults if fault.kind in LEFT_TO_HANDLERS)
         answer = self._handler(Request(**{**request.__dict__, "faults": own}))
-        if any(fault.kind == "cut-after" for fault in faults):
+        kinds = {fault.kind for fault in faults}
+        if "reset-after" in kinds:
+            raise ConnectionAborted
+        if "cut-after" in kinds:
             raise ConnectionCut
         return answer
 
@@ -186,6 +194,8 @@ class FaultMiddleware:
         """Act out one fault ahead of the handler; ``None`` lets the request go on."""
         if fault.kind == "delay":
             self._sleep(float(fault.seconds))
+        if fault.kind == "reset-before":
+            raise ConnectionAborted
         if fault.kind == "cut-before":
             raise ConnectionCut
         if fault.kind == "html":
@@ -256,9 +266,9 @@ class _SocketHandler(BaseHTTPRequestHandler):
         )
         try:
             response = self.server.middleware.handle(request)
-        except ConnectionCut:
+        except ConnectionCut as cut:
             self._note(request, "cut")
-            self._cut()
+            self._cut(is_reset=isinstance(cut, ConnectionAborted))
             return
         except Exception as error:  # noqa: BLE001  a broken handler must answer, not hang its client
             response = json_response({"error": f"{type(error).__name__}: {error}"}, 500)
@@ -297,9 +307,14 @@ class _SocketHandler(BaseHTTPRequestHandler):
             self.wfile.write(response.body)
         self.wfile.flush()
 
-    def _cut(self) -> None:
-        """Drop the connection the hard way, so that the client sees a reset or an end without an answer."""
+    def _cut(self, *, is_reset: bool) -> None:
+        """Drop the connection the hard way, so that the client sees an end without an answer, or a reset."""
         self.close_connection = True
-        self.connection.shutdown(socket.SHUT_RDWR)
+        if not is_reset:
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
+        # Closing with no time to linger makes the kernel send RST.
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        socket.close(self.connection.detach())
 
     do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_PATCH = _answer  # noqa: N815

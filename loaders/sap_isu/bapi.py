@@ -16,8 +16,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Protocol
 
 from loaders.errors import LoaderError, PermanentError, TransientError
-from loaders.sap_isu.readings import ReadingId, SapReading, SentReading, plain_text
-from loaders.sap_isu.transport import Capabilities, DeviceGroup, Outcome, OutcomeKind, Transport
+from loaders.sap_isu.readings import ReadingId, SapReading, SentReading, SerialNumbers, plain_text
+from loaders.sap_isu.transport import Capabilities, DeviceGroup, Outcome, OutcomeKind, Transport, typed
 
 UPLOAD: Final = "BAPI_MTRREADDOC_UPLOAD"
 GETLIST: Final = "BAPI_MTRREADDOC_GETLIST"
@@ -48,6 +48,8 @@ class BapiTransport(Transport):
 
     Args:
         connect: opens a connection.
+        serial_numbers: the serial number of each device, by which SAP finds a register where no order is named.
+        reading_types: SAP's reading type for a category, where they differ.
         reader: the transport that reads SAP back instead of GETLIST.
         can_read_back: False where a person decides what stays open.
     """
@@ -55,9 +57,17 @@ class BapiTransport(Transport):
     name = "bapi"
 
     def __init__(
-        self, connect: Callable[[], Connection], *, reader: Transport | None = None, can_read_back: bool = True
+        self,
+        connect: Callable[[], Connection],
+        *,
+        serial_numbers: SerialNumbers,
+        reading_types: Mapping[str, str] | None = None,
+        reader: Transport | None = None,
+        can_read_back: bool = True,
     ) -> None:
         self._connect = connect
+        self._serial_numbers = serial_numbers
+        self._reading_types = reading_types or {}
         self._reader = reader
         self._capabilities = Capabilities(can_read_back=can_read_back, can_correct=True)
         self._local = threading.local()
@@ -75,11 +85,11 @@ class BapiTransport(Transport):
 
     def send(self, groups: Sequence[DeviceGroup]) -> list[Outcome]:
         """Enter each device's readings in a package of its own, once."""
-        return [self._upload(CREATE_TABLE, group) for group in groups]
+        return [self._upload(CREATE_TABLE, group) for group in typed(groups, self._reading_types)]
 
     def correct(self, groups: Sequence[DeviceGroup]) -> list[Outcome]:
         """Change readings that SAP has; rows are named by the number of SAP's document."""
-        return [self._upload(CHANGE_TABLE, group) for group in groups]
+        return [self._upload(CHANGE_TABLE, group) for group in typed(groups, self._reading_types)]
 
     def read_back(self, ids: Sequence[ReadingId]) -> dict[ReadingId, SapReading]:
         """What SAP has for these readings, asked register by register.
@@ -90,8 +100,9 @@ class BapiTransport(Transport):
         if self._reader:
             return dict(self._reader.read_back(ids))
         found: dict[ReadingId, SapReading] = {}
+        serials = self._serial_numbers([one.device_id for one in ids])
         for one in ids:
-            answer = self._call(GETLIST, **getlist_parameters(one))
+            answer = self._call(GETLIST, **getlist_parameters(one, serials.get(one.device_id)))
             documents = answer.get("MRDOCUMENTDATA") or ()
             failure = _first_failure([answer.get("RETURN") or {}])
             if failure and not documents:
@@ -105,7 +116,11 @@ class BapiTransport(Transport):
         return found
 
     def _upload(self, table: str, group: DeviceGroup) -> Outcome:
-        rows = [upload_row(one, is_change=table == CHANGE_TABLE) for one in group]
+        serial = self._serial_numbers([group[0].id.device_id]).get(group[0].id.device_id)
+        try:
+            rows = [upload_row(one, serial, is_change=table == CHANGE_TABLE) for one in group]
+        except PermanentError as error:
+            return Outcome(OutcomeKind.REFUSED, error.why)
         try:
             answer = self._call(UPLOAD, **{table: rows})
         except TransientError as error:
@@ -130,15 +145,20 @@ class BapiTransport(Transport):
             raise _failure(f"Calling {name}", error, was_sent=True) from None
 
 
-def upload_row(one: SentReading, *, is_change: bool = False) -> dict[str, str]:
+def upload_row(one: SentReading, serial_number: str | None, *, is_change: bool = False) -> dict[str, str]:
     """One row of BAPIEABLU, each field in its length.
 
     With the number of an order (or, for a change, of the document) SAP ignores serial number, register and reason.
+
+    Raises:
+        PermanentError: a value is too long, or neither an order nor a serial number says which register it is.
     """
     day = f"{one.id.reading_date:%Y%m%d}"
     number = one.document_id if is_change else one.order_id
+    if not number and not serial_number:
+        raise _no_serial_number(f"Writing a reading of device {one.id.device_id}")
     row = {
-        "SERIALNO": padded(one.id.device_id, LENGTHS["SERIALNO"]),
+        "SERIALNO": padded(serial_number or "", LENGTHS["SERIALNO"]),
         "REGISTER": padded(one.id.register_id, LENGTHS["REGISTER"]),
         "MRREASON": one.id.reason,
         "MRIDNUMBER": padded(number or "", LENGTHS["MRIDNUMBER"]) if number else "",
@@ -159,16 +179,30 @@ def upload_row(one: SentReading, *, is_change: bool = False) -> dict[str, str]:
     return row
 
 
-def getlist_parameters(one: ReadingId) -> dict[str, str]:
-    """The question for one register on one day."""
+def getlist_parameters(one: ReadingId, serial_number: str | None) -> dict[str, str]:
+    """The question for one register on one day.
+
+    Raises:
+        PermanentError: the device's serial number is not known, without which SAP cannot be asked about a register.
+    """
+    if not serial_number:
+        raise _no_serial_number(f"Asking SAP for a reading of device {one.device_id}")
     day = f"{one.reading_date:%Y%m%d}"
     return {
         "MRDOCUMENTTYPE": _RESULTS,
-        "SERIALNO": padded(one.device_id, LENGTHS["SERIALNO"]),
+        "SERIALNO": padded(serial_number, LENGTHS["SERIALNO"]),
         "REGISTER": padded(one.register_id, LENGTHS["REGISTER"]),
         "MRDATEFROM": day,
         "MRDATETO": day,
     }
+
+
+def _no_serial_number(what: str) -> PermanentError:
+    return PermanentError(
+        what,
+        "its serial number is not known",
+        "Correct the retailer's table devices, or set BILLSYNC_SAP_SERIALNO=device_id where SAP knows devices by that.",
+    )
 
 
 def outcome_of(messages: Iterable[Mapping[str, Any]]) -> Outcome:

@@ -7,7 +7,7 @@ What stays out: decisions (``states``, ``judgement``), storage (``ledger``) and 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -20,6 +20,10 @@ _MAX_RESULT_PLACES = 14
 _MOST_DIGITS = 50
 _LENGTHS = {"device_id": 18, "register_id": 3, "meter_reading_reason": 2, "meter_reading_category": 2}
 _OPTIONAL_LENGTHS = {"meter_reading_order_id": 20, "contract_id": 10, "nmi": 11, "unit": 5}
+
+
+SerialNumbers = Callable[[Sequence[str]], Mapping[str, str]]
+"""Gives the serial number of each of some devices; one that nobody knows is missing."""
 
 
 class ReadingError(PermanentError):
@@ -79,6 +83,16 @@ class SentReading:
     order_id: str | None = None
     nmi: str | None = None
     document_id: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The text the ledger knows it by."""
+        return self.id.key
+
+    @property
+    def content_hash(self) -> str:
+        """Changes when, and only when, the value changes."""
+        return content_hash(self.reading_result)
 
 
 @dataclass(frozen=True)

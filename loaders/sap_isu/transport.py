@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from typing import Protocol
@@ -40,12 +40,17 @@ class OutcomeKind(StrEnum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """The answer for one device's readings."""
+    """The answer for one device's readings.
+
+    Attributes:
+        was_there: SAP called it a failure because it has something already.
+    """
 
     kind: OutcomeKind
     message: str = ""
     document_ids: Mapping[ReadingId, str] | None = None
     retry_after_seconds: float | None = None
+    was_there: bool = False
 
 
 DeviceGroup = tuple[SentReading, ...]
@@ -137,3 +142,19 @@ def device_groups(readings: Iterable[SentReading]) -> Iterator[DeviceGroup]:
     for one in readings:
         groups[one.id.device_id, one.id.reading_date, one.id.reason].append(one)
     yield from (tuple(group) for group in groups.values())
+
+
+def least_certain(outcomes: Iterable[Outcome]) -> Outcome:
+    """The outcome of a device whose readings went in several messages, none of which has an answer."""
+    order = (OutcomeKind.UNKNOWN, OutcomeKind.AWAITED, OutcomeKind.NOT_TAKEN)
+    return min(outcomes, key=lambda outcome: order.index(outcome.kind))
+
+
+def typed(groups: Sequence[DeviceGroup], reading_types: Mapping[str, str]) -> list[DeviceGroup]:
+    """The readings with SAP's reading type (TE436, customer-set) in place of the category, for roads that name it.
+
+    A category without a type of its own goes as it is; OData, which names the category itself, does without.
+    """
+    return [
+        tuple(replace(one, category=reading_types.get(one.category, one.category)) for one in group) for group in groups
+    ]

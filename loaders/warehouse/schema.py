@@ -244,6 +244,11 @@ OTHER_TABLES = (
         "previous_reading previous_read_date:date received_at:timestamp cancelled_at:timestamp changed_at:timestamp",
     ),
     _table(
+        "sap_profiles",
+        "Channels whose intervals go to SAP's energy data management, and the number of each profile there.",
+        "nmi nmi_suffix profile_number",
+    ),
+    _table(
         "sap_billed_consumption",
         "ContractConsumptionValues as SAP last answered, one row per contract and period.",
         "contract_id start_date:date end_date:date period_type billed_amount currency consumption_value "

@@ -12,9 +12,13 @@ import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
+import duckdb
 import pytest
 
 from .harness import Retailer, Row, sandboxed
@@ -23,6 +27,7 @@ pytestmark = pytest.mark.e2e
 
 DAY = "2026-03-05"
 SEED = ("--service-points", "40", "--days", "10", "--day", DAY, "--closings", "12")
+PROFILE = "000000000000000815"
 PLAIN_CONTRACTS = """
 select contract_id from meter_reading_orders where scheduled_read_date = '2026-03-05' and contract_id in (
     select c.contract_id from contracts c join service_points p on p.nmi = c.nmi where p.delivery = 'FILE')
@@ -51,8 +56,12 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SoapDay]:
             control(retailer, "send-cancellations", order_ids=orders_of(retailer, withdrawn))
             wait_for_states(retailer, {"OPEN", "CANCELLED"})
         found = SoapDay(retailer, sent, withdrawn, {}, [])
+        intervals = {
+            "BILLSYNC_SAP_PROFILES": str(list_profile(retailer, sent)),
+            "BILLSYNC_SAP_PROFILE_STATUSES": "A=W S=S F=F E=E",
+        }
         for _ in range(2):
-            retailer.run(DAY, BILLSYNC_SAP_TRANSPORT="soap")
+            retailer.run(DAY, BILLSYNC_SAP_TRANSPORT="soap", **intervals)
             found.documents.append(retailer.sap_documents())
         for contract, state, count in retailer.fetch(
             "select contract_id, load_status, count(*) from marts.fct_isu_meter_readings group by 1, 2"
@@ -72,8 +81,19 @@ def take_orders_away(retailer: Retailer) -> tuple[str, str]:
 
 def has_defect(retailer: Retailer, contract: str) -> bool:
     planted = (retailer.sandbox / "truth" / "planted.json").read_text(encoding="utf-8")
+    return contract in planted or nmi_of(retailer, contract) in planted
+
+
+def nmi_of(retailer: Retailer, contract: str) -> str:
     ((nmi,),) = retailer.retailer(f"select nmi from contracts where contract_id = '{contract}'")
-    return contract in planted or nmi in planted
+    return str(nmi)
+
+
+def list_profile(retailer: Retailer, contract: str) -> Path:
+    """The list of channels whose intervals go to EDM: the one of a contract's consumption."""
+    path = retailer.root / "profiles.csv"
+    path.write_text(f"nmi,nmi_suffix,profile_number\n{nmi_of(retailer, contract)},E1,{PROFILE}\n", encoding="utf-8")
+    return path
 
 
 def orders_of(retailer: Retailer, contract: str) -> list[str]:
@@ -127,7 +147,9 @@ def test_run_over_soap_confirms_every_reading_and_again_sends_none(day: SoapDay)
     ((bulks,),) = day.retailer.sap(
         "select count(*) from soap_messages where name like 'MeterReadingDocumentERPResult%'"
     )
-    ((heard,),) = operations(day.retailer, "select count(*) from sap_confirmations where is_bulk = 0")
+    ((heard,),) = operations(
+        day.retailer, "select count(*) from sap_confirmations where is_bulk = 0 and message_name like 'MeterReading%'"
+    )
     assert bulks > 0
     assert heard == len(day.documents[0])
     assert day.documents[1] == day.documents[0]
@@ -164,3 +186,24 @@ def test_sap_is_told_once_that_its_orders_and_cancellations_were_taken(day: Soap
         ("SmartMeterMeterReadingDocumentERPBulkCreateConfirmation", 1),
     ]
     assert operations(day.retailer, "select 1 from sap_order_answers where sent_at is null") == []
+
+
+def test_intervals_of_a_listed_channel_are_in_edm_as_they_were_delivered(day: SoapDay) -> None:
+    truth = day.retailer.sandbox / "truth" / "intervals.parquet"
+    rows = duckdb.execute(
+        "select market_date, values from read_parquet(?) where nmi = ? and nmi_suffix = 'E1'",
+        [str(truth), nmi_of(day.retailer, day.sent)],
+    ).fetchall()
+    wanted: dict[str, Decimal] = {}
+    for market_date, text in rows:
+        values = text.split(",")
+        midnight = datetime(market_date.year, market_date.month, market_date.day, tzinfo=timezone(timedelta(hours=10)))
+        for place, value in enumerate(values):
+            start = midnight + timedelta(minutes=place * 1440 // len(values))
+            wanted[start.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")] = Decimal(value)
+    stored = day.retailer.sap(f"select start_at, value from profile_values where profile_number = '{PROFILE}'")
+    assert len(wanted) >= 10 * 48
+    assert {start: Decimal(value) for start, value in stored} == wanted
+    bulks = day.retailer.sap("select sum(received_count) from soap_messages where name like 'UtilitiesTimeSeries%'")
+    assert bulks == [(1,)]
+    assert operations(day.retailer, "select distinct state from sap_profile_days") == [("CONFIRMED",)]

@@ -119,7 +119,12 @@ def test_load_reading_that_sap_has_already_with_another_value_is_rejected(sap: W
     assert "SAP has 1099, 1100.4 is right" in str(by_register[device(1), "001"]["message"])
 
 
-@pytest.mark.parametrize("fault", ["cut-before", "cut-midway", "cut-after", "429", "503", "html", "expired-session"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "cut-before", "cut-midway", "cut-after", "reset-before", "reset-after", "429", "503", "html", "expired-session",
+    ],
+)  # fmt: skip
 @pytest.mark.parametrize("count", [1, 3])
 def test_load_fault_on_the_wire_ends_with_each_reading_once(
     sap: World,  # noqa: F811

@@ -80,6 +80,8 @@ def test_soap_load_again_sends_nothing(sap: World, ledger: Ledger, soap: SoapTra
     [
         ("cut-before", {}),
         ("cut-after", {}),
+        ("reset-before", {}),
+        ("reset-after", {}),
         ("503", {}),
         ("429", {"retry_after": 0}),
         ("html", {}),

@@ -23,7 +23,9 @@ from tests.unit.sandbox.sap_world import write_retailer
 
 KILLS = int(os.environ.get("BILLSYNC_TORTURE", "12"))
 NEW_CONTRACTS_EACH = 6
-CUTS = ("cut-before", "cut-midway", "cut-after", "503", "html", "expired-session", "429")
+CUTS = (
+    "cut-before", "cut-midway", "cut-after", "reset-before", "reset-after", "503", "html", "expired-session", "429"
+)  # fmt: skip
 LONGEST_SECONDS = 0.35
 
 

@@ -15,7 +15,7 @@ from loaders.sap_isu.soap.client import SoapClient, is_surely_undone
 from loaders.sap_isu.soap.envelope import XmlError, schema_problem
 from loaders.sap_isu.soap.messages import compose_results, new_uuid
 from loaders.sap_isu.soap.outbox import Bulk, Outbox
-from loaders.sap_isu.transport import Capabilities, DeviceGroup, Outcome, OutcomeKind, Transport
+from loaders.sap_isu.transport import Capabilities, DeviceGroup, Outcome, OutcomeKind, Transport, least_certain, typed
 
 DEFAULT_WAIT_SECONDS = 300.0
 
@@ -26,6 +26,7 @@ class SoapTransport(Transport):
     Args:
         client: where messages are posted.
         outbox: what was sent and what SAP confirmed.
+        reading_types: SAP's reading type for a category, where they differ.
         reader: the transport that reads SAP back; None where there is none, then a person decides what stays open.
         can_correct: whether SAP is known to change a reading that is sent again under its document's number.
         answer_wait_seconds: how long after sending a confirmation may come.
@@ -39,6 +40,7 @@ class SoapTransport(Transport):
         client: SoapClient,
         outbox: Outbox,
         *,
+        reading_types: Mapping[str, str] | None = None,
         reader: Transport | None,
         can_correct: bool = False,
         answer_wait_seconds: float = DEFAULT_WAIT_SECONDS,
@@ -47,6 +49,7 @@ class SoapTransport(Transport):
         self.client = client
         self.outbox = outbox
         self.reader = reader
+        self._reading_types = reading_types or {}
         self._capabilities = Capabilities(
             can_read_back=reader is not None,
             can_correct=can_correct,
@@ -70,6 +73,7 @@ class SoapTransport(Transport):
 
     def send(self, groups: Sequence[DeviceGroup]) -> list[Outcome]:
         """Hand readings over in one bulk, once; what does not fit SAP's schema is refused here, the others go."""
+        groups = typed(groups, self._reading_types)
         problems = {number: problem for number, group in enumerate(groups) if (problem := _misfit(group))}
         fitting = [one for number, group in enumerate(groups) if number not in problems for one in group]
         posted: dict[ReadingId, Outcome] = {}
@@ -77,7 +81,9 @@ class SoapTransport(Transport):
             outcome = self._post(bulk)
             posted.update((one.id, outcome) for _, one in bulk.messages)
         return [
-            Outcome(OutcomeKind.REFUSED, problems[number]) if number in problems else _of_group(group, posted)
+            Outcome(OutcomeKind.REFUSED, problems[number])
+            if number in problems
+            else least_certain(posted[one.id] for one in group)
             for number, group in enumerate(groups)
         ]
 
@@ -98,7 +104,7 @@ class SoapTransport(Transport):
         """Readings whose order SAP does not have open, by the configured reader."""
         return super().without_order(ids) if self.reader is None else self.reader.without_order(ids)
 
-    def _post(self, bulk: Bulk) -> Outcome:
+    def _post(self, bulk: Bulk[SentReading]) -> Outcome:
         message = compose_results(
             bulk.bulk_uuid, bulk.messages, sender=self.client.connection.sender, created_at=datetime.now(UTC)
         )
@@ -120,9 +126,3 @@ def _misfit(group: DeviceGroup) -> str | None:
     """Why readings cannot be written as SAP's schema wants them; None when they can."""
     probe: list[tuple[str, SentReading]] = [(new_uuid(), one) for one in group]
     return schema_problem(compose_results(new_uuid(), probe, sender="", created_at=datetime.now(UTC)))
-
-
-def _of_group(group: DeviceGroup, posted: Mapping[ReadingId, Outcome]) -> Outcome:
-    """The outcome of a device whose readings may have gone in two bulks: the least certain one."""
-    order = (OutcomeKind.UNKNOWN, OutcomeKind.AWAITED, OutcomeKind.NOT_TAKEN)
-    return min((posted[one.id] for one in group), key=lambda outcome: order.index(outcome.kind))

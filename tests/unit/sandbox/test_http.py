@@ -55,6 +55,13 @@ def test_fault_cut_drops_connection_before_or_after_commit(served, kind, commits
     assert commits == COMMITS
 
 
+@pytest.mark.parametrize(("kind", "commits"), [("reset-before", []), ("reset-after", ["/things/a"])])
+def test_fault_reset_resets_the_connection_before_or_after_commit(served, kind, commits):
+    with pytest.raises(ConnectionResetError):
+        _post(served[0], kind)
+    assert commits == COMMITS
+
+
 def test_fault_commanded_twice_hits_two_requests_on_its_prefix_only(served):
     server, store = served
     store.add(from_mapping({"fault": "503", "count": 2, "path_prefix": "/things/a"}))

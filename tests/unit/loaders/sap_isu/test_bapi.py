@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -44,6 +44,10 @@ class FakeConnection:
         return answer
 
 
+def bapi(connect: Any, **more: Any) -> BapiTransport:
+    return BapiTransport(connect, serial_numbers=lambda ids: {one: f"9{one}" for one in ids if one != "NONE"}, **more)
+
+
 def document(**more: str) -> dict[str, str]:
     return {
         "MRIDNUMBER": "00000000000000000815", "REGISTER": "001", "MRDATEFORBILLING": "20260305",
@@ -52,8 +56,8 @@ def document(**more: str) -> dict[str, str]:
 
 
 def test_upload_row_has_saps_lengths_and_paddings() -> None:
-    assert upload_row(ONE) == {
-        "SERIALNO": "000000000000004711",
+    assert upload_row(ONE, "80815") == {
+        "SERIALNO": "000000000000080815",
         "REGISTER": "001",
         "MRREASON": "01",
         "MRIDNUMBER": "00000000000000000815",
@@ -67,9 +71,32 @@ def test_upload_row_has_saps_lengths_and_paddings() -> None:
 
 
 def test_upload_row_with_a_serial_number_of_letters_is_not_padded() -> None:
-    lettered = SentReading(ReadingId("SN-1", "001", DAY, "01"), "01", Decimal(1), None)
-    assert upload_row(lettered)["SERIALNO"] == "SN-1"
-    assert upload_row(lettered)["MRIDNUMBER"] == ""
+    row = upload_row(TWO, "SN-1")
+    assert (row["SERIALNO"], row["MRIDNUMBER"]) == ("SN-1", "")
+
+
+def test_upload_row_without_serial_number_needs_an_order() -> None:
+    assert upload_row(ONE, None)["SERIALNO"] == ""
+    with pytest.raises(PermanentError, match="serial number is not known"):
+        upload_row(TWO, None)
+    with pytest.raises(PermanentError, match="serial number is not known"):
+        getlist_parameters(TWO.id, None)
+
+
+def test_device_without_serial_number_is_refused_and_the_others_go() -> None:
+    connection = FakeConnection([{"RETURN": []}])
+    unknown = SentReading(ReadingId("NONE", "001", DAY, "01"), "01", Decimal(1), None)
+    outcomes = bapi(lambda: connection).send([(unknown,), (TWO,)])
+    assert [one.kind for one in outcomes] == [OutcomeKind.REFUSED, OutcomeKind.ACCEPTED]
+    assert connection.calls[0][1]["METERREADINGRESULTS"][0]["SERIALNO"] == "000000000000094711"
+
+
+def test_category_is_sent_as_the_reading_type_that_sap_has_for_it() -> None:
+    connection = FakeConnection([{"RETURN": []}, {"RETURN": []}])
+    estimated = replace(TWO, category="03")
+    bapi(lambda: connection, reading_types={"03": "E1"}).send([(ONE,), (estimated,)])
+    types = [call[1]["METERREADINGRESULTS"][0]["ACTUALCUSTOMERMRTYPE"] for call in connection.calls]
+    assert types == ["01", "E1"]
 
 
 def test_send_calls_one_package_per_device_with_exactly_one_result_table() -> None:
@@ -77,7 +104,7 @@ def test_send_calls_one_package_per_device_with_exactly_one_result_table() -> No
         [{"RETURN": []}, {"RETURN": [{"TYPE": "W", "ID": "EL", "NUMBER": "106", "MESSAGE": "high"}]}]
     )
     other = SentReading(ReadingId("4712", "001", DAY, "01"), "01", Decimal(1), None)
-    outcomes = BapiTransport(lambda: connection).send([(ONE, TWO), (other,)])
+    outcomes = bapi(lambda: connection).send([(ONE, TWO), (other,)])
     assert [name for name, _ in connection.calls] == ["BAPI_MTRREADDOC_UPLOAD"] * 2
     assert [list(parameters) for _, parameters in connection.calls] == [["METERREADINGRESULTS"]] * 2
     assert len(connection.calls[0][1]["METERREADINGRESULTS"]) == 2
@@ -88,7 +115,7 @@ def test_send_calls_one_package_per_device_with_exactly_one_result_table() -> No
 def test_correct_names_the_document_in_the_table_with_one_r() -> None:
     connection = FakeConnection([{"RETURN": []}])
     changed = SentReading(ONE.id, "01", Decimal(153), "KWH", order_id="815", document_id="99")
-    BapiTransport(lambda: connection).correct([(changed,)])
+    bapi(lambda: connection).correct([(changed,)])
     assert connection.calls[0][1]["METEREADINGRESCHANGE"][0]["MRIDNUMBER"] == "00000000000000000099"
 
 
@@ -96,14 +123,14 @@ def test_correct_names_the_document_in_the_table_with_one_r() -> None:
 def test_return_with_an_error_is_a_refusal_in_saps_words(kind: str) -> None:
     row = {"TYPE": kind, "ID": "EL", "NUMBER": "206", "MESSAGE": "cannot be determined"}
     connection = FakeConnection([{"RETURN": [{"TYPE": "S", "MESSAGE": "fine"}, row]}])
-    [outcome] = BapiTransport(lambda: connection).send([(ONE,)])
+    [outcome] = bapi(lambda: connection).send([(ONE,)])
     assert (outcome.kind, outcome.message) == (OutcomeKind.REFUSED, "EL 206: cannot be determined")
 
 
 def test_cut_connection_leaves_the_outcome_unknown_and_the_next_call_connects_anew() -> None:
     connections = [FakeConnection([CommunicationError("cut")]), FakeConnection([{"RETURN": []}])]
     opened = iter(connections)
-    transport = BapiTransport(lambda: next(opened))
+    transport = bapi(lambda: next(opened))
     outcomes = transport.send([(ONE,), (TWO,)])
     assert [outcome.kind for outcome in outcomes] == [OutcomeKind.UNKNOWN, OutcomeKind.ACCEPTED]
 
@@ -113,15 +140,15 @@ def test_logon_refused_raises_without_the_clients_words() -> None:
         raise LogonError("user X password s3cret")
 
     with pytest.raises(PermanentError, match="does not let this user in") as caught:
-        BapiTransport(refuse).send([(ONE,)])
+        bapi(refuse).send([(ONE,)])
     assert "s3cret" not in str(caught.value)
 
 
 def test_read_back_asks_register_and_day_and_finds_the_document() -> None:
     reasons = [{"MRIDNUMBER": "00000000000000000815", "MRREASON": "01"}]
     connection = FakeConnection([{"RETURN": {}, "MRDOCUMENTDATA": [document()], "MRDOCUMENTREASONS": reasons}])
-    found = BapiTransport(lambda: connection).read_back([ONE.id])
-    assert connection.calls == [("BAPI_MTRREADDOC_GETLIST", getlist_parameters(ONE.id))]
+    found = bapi(lambda: connection).read_back([ONE.id])
+    assert connection.calls == [("BAPI_MTRREADDOC_GETLIST", getlist_parameters(ONE.id, "94711"))]
     assert connection.calls[0][1]["MRDOCUMENTTYPE"] == "2"
     assert (found[ONE.id].reading_result, found[ONE.id].status_code) == (Decimal("152.5"), "1")
 
@@ -136,19 +163,19 @@ def test_match_document_of_another_reason_day_or_register_is_none() -> None:
 def test_read_back_with_a_decimal_comma_is_an_error_that_says_what_to_do() -> None:
     connection = FakeConnection([{"MRDOCUMENTDATA": [document(READINGRESULT="152,5")]}])
     with pytest.raises(PermanentError, match="decimal notation"):
-        BapiTransport(lambda: connection).read_back([ONE.id])
+        bapi(lambda: connection).read_back([ONE.id])
 
 
 def test_read_back_without_a_status_confirms_nothing() -> None:
     connection = FakeConnection([{"MRDOCUMENTDATA": [document(MRSTAT="")]}])
     with pytest.raises(PermanentError, match="status fields"):
-        BapiTransport(lambda: connection).read_back([ONE.id])
+        bapi(lambda: connection).read_back([ONE.id])
 
 
 def test_read_back_that_sap_refuses_raises_rather_than_saying_absent() -> None:
     connection = FakeConnection([{"RETURN": {"TYPE": "E", "ID": "EL", "NUMBER": "001", "MESSAGE": "no authority"}}])
     with pytest.raises(PermanentError, match="no authority"):
-        BapiTransport(lambda: connection).read_back([ONE.id])
+        bapi(lambda: connection).read_back([ONE.id])
 
 
 def test_without_a_client_installed_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
