@@ -122,14 +122,16 @@ def _sandbox(settings: Settings, _environ: Mapping[str, str]) -> Iterator[Findin
 
 
 def _warehouse(settings: Settings, _environ: Mapping[str, str]) -> Iterator[Finding]:
-    from loaders.warehouse import open_warehouse  # noqa: PLC0415 - see _guarded
+    from billsync.warehouse import shown_warehouse, warehouse_of  # noqa: PLC0415 - see _guarded
 
-    if settings.warehouse == "duckdb" and not settings.duckdb_path.exists():
-        yield Finding(ok=True, what="warehouse", why=f"{settings.duckdb_path} is made by the first run")
+    warehouse = warehouse_of(settings)
+    if not warehouse.exists():
+        yield Finding(
+            ok=True, what="warehouse", why=f"the raw layer of {shown_warehouse(settings)} is made by the first run"
+        )
         return
-    warehouse = open_warehouse(settings.warehouse, duckdb_path=settings.duckdb_path)
-    rows = warehouse.fetch("select count(*) as tables from information_schema.tables")
-    yield Finding(ok=True, what="warehouse", why=f"{rows[0]['tables']} tables and views")
+    rows = warehouse.fetch("select count(*) as tables from INFORMATION_SCHEMA.TABLES")
+    yield Finding(ok=True, what="warehouse", why=f"{shown_warehouse(settings)}, {rows[0]['tables']} tables and views")
 
 
 def _ledger(settings: Settings, _environ: Mapping[str, str]) -> Iterator[Finding]:

@@ -55,21 +55,30 @@ NAMES: Final = (
     Name("BILLSYNC_FIRST_DAY", "2020-01-01", "first billing day partition, an ISO date"),
     Name("BILLSYNC_WAREHOUSE", "duckdb", "duckdb, sqlserver or spark"),
     Name("BILLSYNC_DUCKDB_PATH", "$BILLSYNC_HOME/warehouse.duckdb", "the DuckDB file"),
-    Name("BILLSYNC_SQLSERVER_HOST", "", "the SQL Server target"),
+    Name("BILLSYNC_SQLSERVER_HOST", "", "the SQL Server target: host, or host\\instance"),
     Name("BILLSYNC_SQLSERVER_PORT", "1433", "its port"),
     Name("BILLSYNC_SQLSERVER_DATABASE", "", "its database"),
-    Name("BILLSYNC_SQLSERVER_USER", "", "its login"),
-    Name("BILLSYNC_SQLSERVER_PASSWORD", "", "the login's password", is_secret=True),
+    Name(
+        "BILLSYNC_SQLSERVER_AUTHENTICATION",
+        "sql",
+        "sql (login and password), windows (Kerberos too), or Entra: ActiveDirectoryDefault, "
+        "ActiveDirectoryIntegrated, ActiveDirectoryInteractive, ActiveDirectoryMSI, ActiveDirectoryPassword, "
+        "ActiveDirectoryServicePrincipal",
+    ),
+    Name("BILLSYNC_SQLSERVER_USER", "", "its login; for Entra the user or the client id"),
+    Name("BILLSYNC_SQLSERVER_PASSWORD", "", "the login's password or the client secret", is_secret=True),
     Name("BILLSYNC_SQLSERVER_DRIVER", "ODBC Driver 18 for SQL Server", "ODBC driver, where the backend is pyodbc"),
     Name("BILLSYNC_SQLSERVER_BACKEND", "mssql-python", "mssql-python (brings its own driver) or pyodbc"),
-    Name("BILLSYNC_SQLSERVER_TRUST_CERT", "False", "True trusts the server's certificate unseen"),
+    Name("BILLSYNC_SQLSERVER_ENCRYPT", "True", "False leaves the connection unencrypted: test servers only"),
+    Name("BILLSYNC_SQLSERVER_TRUST_CERT", "False", "True trusts the server's certificate unseen: test servers only"),
+    Name("BILLSYNC_SQLSERVER_LOCK_TIMEOUT", "60", "longest wait in seconds for a lock that somebody else holds"),
     Name("BILLSYNC_SPARK_METHOD", "session", "the Spark target: session or thrift"),
     Name("BILLSYNC_SPARK_HOST", "localhost", "its thrift server"),
     Name("BILLSYNC_SPARK_PORT", "10000", "the thrift server's port"),
     Name(
         "BILLSYNC_LEDGER_URL",
         "sqlite:///$BILLSYNC_HOME/ledger.db",
-        "SQLAlchemy URL of the load ledger and the exception queue",
+        "SQLAlchemy URL of the load ledger and the exception queue; sqlserver: the database of BILLSYNC_SQLSERVER_*",
         is_secret=True,
     ),
     Name("BILLSYNC_LANDING", "", "meter files: a folder or s3://bucket/prefix"),
@@ -190,7 +199,13 @@ class Settings:
     @property
     def ledger_url(self) -> str:
         """URL of the operational database; it may hold a password."""
-        return self.require("BILLSYNC_LEDGER_URL")
+        url = self.require("BILLSYNC_LEDGER_URL")
+        if url != "sqlserver":
+            return url
+        from billsync.warehouse import sqlserver_login  # noqa: PLC0415 - it reads settings itself
+        from loaders.sqlserver.login import sqlalchemy_url  # noqa: PLC0415 - only where it is chosen
+
+        return sqlalchemy_url(sqlserver_login(self))
 
     @property
     def alert_urls(self) -> tuple[str, ...]:

@@ -199,7 +199,7 @@ def read_back_billed(systems: Systems, day: date) -> tuple[Facts, list[str]]:
 def unsettled_contracts(systems: Systems) -> list[str]:
     """Contracts with a loaded period whose bill does not agree yet; those that agree are not asked about again."""
     compared = systems.warehouse.fetch(
-        "select 1 as found from information_schema.tables where table_schema = ? and table_name = ?",
+        "select 1 as found from INFORMATION_SCHEMA.TABLES where TABLE_SCHEMA = ? and TABLE_NAME = ?",
         ["marts", "fct_bill_reconciliation"],
     )
     rows = systems.warehouse.fetch(LOADED + (AND_NOT_AGREED if compared else "") + " order by l.contract_id")

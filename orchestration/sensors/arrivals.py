@@ -156,7 +156,7 @@ def look_for_arrivals(systems: Systems, instance: dg.DagsterInstance, now: datet
     if instance.get_runs_count(dg.RunsFilter(job_name=BILLING_DAY, statuses=list(_NOT_FINISHED))):
         return dg.SkipReason("a billing day is running; what waits is looked at again after it")
     try:
-        if settings.warehouse == "duckdb" and not settings.duckdb_path.exists():
+        if not systems.warehouse.exists():
             # Before the first run; later, creating tables here could hold up a run that writes.
             systems.ensure_raw_schema()
         landing = LocalLanding(Path(settings.require("LANDING")))
