@@ -13,6 +13,8 @@ import click
 
 from billsync.settings import load_settings
 
+CONFIRM_AGAIN_SECONDS = 60.0
+
 
 @click.group("sap-confirmations")
 def sap_confirmations() -> None:
@@ -21,22 +23,44 @@ def sap_confirmations() -> None:
 
 @sap_confirmations.command()
 def serve() -> None:
-    """Receive until ended (Ctrl-C): runs then only wait for what is stored here, and nothing is missed in between."""
+    """Receive until ended (Ctrl-C): runs then only wait for what is stored here, and nothing is missed in between.
+
+    SAP's orders and cancellations are confirmed as they come, where readings may be sent (BILLSYNC_SAP_WRITE).
+    """
     from loaders.sap_isu.soap.receiver import ReceiverError  # noqa: PLC0415 - loaded when used
+    from orchestration.sap_orders import confirm_orders  # noqa: PLC0415 - loaded when used
     from orchestration.sap_transports import open_receiver  # noqa: PLC0415 - loaded when used
     from orchestration.systems import Systems  # noqa: PLC0415 - loaded when used
 
-    ended = threading.Event()
+    ended, came = threading.Event(), threading.Event()
+
+    def end(*_: object) -> None:
+        ended.set()
+        came.set()
+
+    def stored(name: str) -> None:
+        click.echo(f"stored {name}")
+        came.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
+        signal.signal(number, end)
+    systems = Systems()
     try:
-        receiver = open_receiver(Systems(), on_message=lambda name: click.echo(f"stored {name}"))
+        receiver = open_receiver(systems, on_message=stored)
     except ReceiverError as error:
         raise click.ClickException(str(error)) from None
     if receiver is None:
         return
     click.echo(f"receiving SAP's confirmations and orders at {receiver.url}")
-    ended.wait()
+    while not ended.is_set():
+        # Also after a while without a message: what SAP did not take before is tried again.
+        came.wait(CONFIRM_AGAIN_SECONDS)
+        came.clear()
+        confirmed, problems = confirm_orders(systems)
+        if confirmed:
+            click.echo(f"confirmed {confirmed} orders and cancellations")
+        for problem in problems:
+            click.echo(problem, err=True)
     receiver.close()
 
 

@@ -20,6 +20,7 @@ from billsync.settings import ConfigurationError
 from loaders.errors import LoaderError
 from orchestration.outcomes import FAILED, READ, SourceOutcome, outcome_write
 from orchestration.sap_gate import gate_of, guard_of
+from orchestration.sap_orders import cancel_withdrawn, confirm_orders
 from orchestration.sap_transports import ODATA, LateTransport, odata_client, read_back_by
 from orchestration.snapshots import write_staged
 from orchestration.systems import Systems
@@ -110,9 +111,11 @@ def load_readings(
             )
         finally:
             transport.close()
-        problems = list(result.problems)
+        confirmed, unconfirmed = confirm_orders(systems)
+        problems = [*result.problems, *unconfirmed]
         facts: Facts = {
             "plan": shown.plan_hash,
+            "orders confirmed": confirmed,
             "sent": result.sent,
             "states": dict(result.states),
             "seconds": round(result.elapsed_seconds, 3),
@@ -158,6 +161,7 @@ def _plan(systems: Systems, ledger: Ledger, first: date, last: date) -> tuple[Lo
     from loaders.sap_isu.plan_shown import keep_shown, show_plan  # noqa: PLC0415 - loaded when used
 
     plan = plan_load(ledger, systems.warehouse.stream(PLANNED_READINGS), first_day=first, last_day=last)
+    plan = cancel_withdrawn(systems, ledger, plan)
     bills = systems.warehouse.fetch(PLANNED_BILLS)
     amounts = {
         (str(row["contract_id"]), _day(row["reading_date"])): Decimal(str(row["total_inc_gst_aud"])) for row in bills

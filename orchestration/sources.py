@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -145,6 +145,20 @@ def _read_decisions(systems: Systems, _day: date, folder: Path) -> list[Extract]
     ]
 
 
+def _read_sap_orders(systems: Systems, day: date, folder: Path) -> list[Extract]:
+    """Orders that SAP has sent or cancelled since; of new ones SAP is asked what their registers showed before."""
+    from loaders.sap_isu.soap.orders import OrderBook  # noqa: PLC0415 - loaded when used
+    from loaders.sources.sap_orders import TABLE, extract_sap_orders  # noqa: PLC0415 - loaded when used
+    from orchestration.sap_orders import ask_about_orders  # noqa: PLC0415 - loaded when used
+
+    book = OrderBook(systems.engine)
+    failures = ask_about_orders(systems, book, day)
+    (newest,) = systems.warehouse.fetch(f"select max(changed_at) as changed_at from raw.{TABLE}")  # noqa: S608
+    known = newest["changed_at"]
+    known_until = known.replace(tzinfo=UTC) if isinstance(known, datetime) else None
+    return [extract_sap_orders(book, folder, known_until=known_until, failures=failures)]
+
+
 def _read_plans_api(systems: Systems, day: date, folder: Path) -> list[Extract]:
     """The plans that contracts name; versions that are known are not stored again."""
     from loaders.http import HttpSession  # noqa: PLC0415 - loaded when used
@@ -184,6 +198,13 @@ SOURCES: Final = (
         _read_metering_api,
         ("retailer_service_points", "retailer_contracts", "retailer_meter_reading_orders"),
         ("python",),
+    ),
+    Source(
+        "sap_orders",
+        {"sap_meter_reading_orders": RAW_TABLES["sap_meter_reading_orders"].description},
+        _read_sap_orders,
+        ("retailer_meter_reading_orders",),
+        ("sql", "sap"),
     ),
     Source("decisions", {"read_edits": RAW_TABLES["read_edits"].description}, _read_decisions, (), ("sql",)),
     Source("plans_api", _described(PLAN_TABLES, "plan_versions"), _read_plans_api, ("retailer_contract_plans",)),

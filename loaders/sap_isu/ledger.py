@@ -113,6 +113,24 @@ class Ledger:
                 cancelled += len(gone)
         return cancelled
 
+    def cancel_orders(self, order_ids: Iterable[str], why: str) -> int:
+        """Cancel what waits for these orders, whatever its billing day.
+
+        Raises:
+            LeaseHeldError: another run is sending readings of one of these days just now.
+        """
+        cancelled = 0
+        for some_ids in batched(order_ids, CHUNK):
+            query = sa.select(_TABLE.reading_key, _TABLE.billing_day).where(
+                _TABLE.meter_reading_order_id.in_(some_ids), _TABLE.state.in_([State.PLANNED, State.REJECTED])
+            )
+            with self.engine.begin() as connection:
+                waiting = connection.execute(query).all()
+                refuse_if_held(connection, sorted({day_lease(row.billing_day) for row in waiting}))
+                self._apply(connection, [Change(row.reading_key, Event.ORDER_GONE, why) for row in waiting])
+                cancelled += len(waiting)
+        return cancelled
+
     def sendable_groups(self, plan_id: str) -> Iterator[tuple[str, ...]]:
         """The keys of what is to be sent, one tuple per device, date and reason; pages through, never holds all."""
         after: tuple[str, date, str] | None = None

@@ -238,6 +238,12 @@ OTHER_TABLES = (
         "attempt_count:integer message updated_at:timestamp",
     ),
     _table(
+        "sap_meter_reading_orders",
+        "Meter reading orders that SAP sent by SOAP and has cancelled since: a copy of our order book.",
+        "meter_reading_order_id state meter_reading_reason scheduled_read_date:date device_id task_id obis_code nmi "
+        "previous_reading previous_read_date:date received_at:timestamp cancelled_at:timestamp changed_at:timestamp",
+    ),
+    _table(
         "sap_billed_consumption",
         "ContractConsumptionValues as SAP last answered, one row per contract and period.",
         "contract_id start_date:date end_date:date period_type billed_amount currency consumption_value "

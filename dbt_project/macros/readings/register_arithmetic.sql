@@ -34,3 +34,8 @@
     {%- set turn = ten_to_the(integer_places_column) -%}
     cast(((({{ value }}) % {{ turn }}) + {{ turn }}) % {{ turn }} as {{ reading_type() }})
 {%- endmacro %}
+
+{# A device's or register's number with the zeros in front that some systems keep and others drop, so that both are equal. #}
+{% macro padded_number(expression) -%}
+    right({{ concat_text(["'000000000000000000'", expression]) }}, 18)
+{%- endmacro %}

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Engine
 
 from loaders.operational_db import reading, utc_now
 from loaders.sap_isu.soap.messages import Confirmation
-from loaders.sap_isu.soap.tables import sap_confirmations, sap_messages, sap_profile_days
+from loaders.sap_isu.soap.tables import sap_confirmations, sap_messages
 
 _TABLE = sap_confirmations.c
 
@@ -56,10 +56,7 @@ class Inbox:
                 sap_messages.c.message_uuid == _TABLE.reference_uuid, sap_messages.c.bulk_uuid == _TABLE.reference_uuid
             )
         )
-        of_profile = sa.exists().where(sap_profile_days.c.message_uuid == _TABLE.reference_uuid)
-        query = (
-            sa.select(sap_confirmations).where(~ours, ~of_profile).order_by(_TABLE.confirmation_id.desc()).limit(limit)
-        )
+        query = sa.select(sap_confirmations).where(~ours).order_by(_TABLE.confirmation_id.desc()).limit(limit)
         with reading(self.engine) as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
 

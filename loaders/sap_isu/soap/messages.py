@@ -149,15 +149,31 @@ def read_orders(root: etree._Element) -> list[OrderMessage]:
 
 
 def compose_order_confirmation(
-    request_name: str, bulk_uuid: str, answers: Sequence[OrderAnswer], *, sender: str, created_at: datetime
+    request_name: str,
+    bulk_uuid: str,
+    answers: Sequence[OrderAnswer],
+    *,
+    own_uuid: str,
+    sender: str,
+    created_at: datetime,
 ) -> etree._Element:
-    """Our confirmation of orders or cancellations."""
+    """Our confirmation of orders or cancellations; the same words make the same bytes.
+
+    Args:
+        request_name: what SAP sent.
+        bulk_uuid: under which UUID.
+        answers: what becomes of each.
+        own_uuid: the confirmation's own UUID.
+        sender: our name as a business system, may be empty.
+        created_at: instant of writing.
+    """
     name, inner = _OUR_CONFIRMATIONS[request_name]
     root = new_root(name)
-    add_header(root, new_uuid(), created_at, sender=sender, reference=bulk_uuid)
-    for answer in answers:
+    add_header(root, own_uuid, created_at, sender=sender, reference=bulk_uuid)
+    for number, answer in enumerate(answers):
         message = etree.SubElement(root, inner)
-        add_header(message, new_uuid(), created_at, reference=answer.message_uuid)
+        inner_uuid = str(uuid.uuid5(uuid.UUID(own_uuid), f"{number} {answer.order_id}")).upper()
+        add_header(message, inner_uuid, created_at, reference=answer.message_uuid)
         _add(etree.SubElement(message, "MeterReadingDocument"), "ID", answer.order_id)
         _add_log(message, answer.result_code, answer.note)
     worst = FAILED if all(one.result_code == FAILED for one in answers) else SUCCESSFUL

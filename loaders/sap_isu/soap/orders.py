@@ -1,38 +1,37 @@
-"""Meter reading orders that SAP sends: kept, cancelled, answered, and staged for the raw layer.
+"""Meter reading orders that SAP sends: kept, cancelled, and what SAP is owed for each.
 
-What belongs here: the state of each order and what SAP is still to be told of it.
-What stays out: receiving (``receiver``); what an order means for a bill (dbt).
+What belongs here: the state of each order, what SAP said of its register before, and the answers still to be given.
+What stays out: receiving (``receiver``), sending answers (``order_answers``); what an order means for a bill (dbt).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
-from itertools import groupby
-from typing import Any, Final
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from loaders.operational_db import reading, utc_now
+from loaders.operational_db import load_readings, reading, utc_now
+from loaders.sap_isu.readings import plain_text
 from loaders.sap_isu.soap.messages import FAILED, SUCCESSFUL, OrderAnswer, OrderMessage
 from loaders.sap_isu.soap.tables import sap_order_answers, sap_orders
+from loaders.sap_isu.states import State
 
 OPEN: Final = "OPEN"
 CANCELLED: Final = "CANCELLED"
-_MOST_ANSWERS = 1000
+_PAGE: Final = 2000
+_ORDER = sap_orders.c
 _ANSWER = sap_order_answers.c
 
 
-@dataclass(frozen=True)
-class OwedConfirmation:
-    """Answers to one bulk of SAP's that SAP has not been told yet."""
+class PreviousReading(NamedTuple):
+    """What SAP has of a register before the reading that an order asks for."""
 
-    request_name: str
-    bulk_uuid: str
-    answers: Sequence[OrderAnswer]
-    answer_ids: Sequence[int]
+    reading: Decimal
+    read_date: date
 
 
 class OrderBook:
@@ -54,50 +53,60 @@ class OrderBook:
                     connection, request_name, bulk_uuid, OrderAnswer(message.message_uuid, message.order_id, code, note)
                 )
 
-    def owed(self) -> list[OwedConfirmation]:
-        """What SAP is still to be told, by the bulk it sent."""
-        query = (
-            sa.select(sap_order_answers)
-            .where(_ANSWER.sent_at.is_(None))
-            .order_by(_ANSWER.request_name, _ANSWER.bulk_uuid, _ANSWER.answer_id)
-            .limit(_MOST_ANSWERS)
-        )
+    def changed_since(self, moment: datetime | None) -> Iterator[dict[str, Any]]:
+        """Orders that came, were cancelled or learnt their previous reading at this instant or later; None: all.
+
+        A cancellation without its order is left out: nothing is known of it.
+        """
+        query = sa.select(sap_orders).where(_ORDER.scheduled_read_date.is_not(None)).order_by(_ORDER.order_id)
+        if moment is not None:
+            query = query.where(_ORDER.changed_at >= moment)
         with reading(self.engine) as connection:
-            rows = [dict(row) for row in connection.execute(query).mappings()]
-        grouped = groupby(rows, key=lambda row: (str(row["request_name"]), str(row["bulk_uuid"])))
-        return [_owed(name, bulk_uuid, list(of_bulk)) for (name, bulk_uuid), of_bulk in grouped]
+            for row in connection.execution_options(yield_per=_PAGE).execute(query).mappings():
+                yield dict(row)
 
-    def answer(self, send: Callable[[OwedConfirmation], None]) -> int:
-        """Tell SAP what it is owed; each bulk is marked once it has left. Returns the number of orders answered."""
-        told = 0
-        for owed in self.owed():
-            send(owed)
-            with self.engine.begin() as connection:
-                connection.execute(
-                    sa.update(sap_order_answers)
-                    .where(_ANSWER.answer_id.in_(owed.answer_ids))
-                    .values(sent_at=utc_now(connection))
-                )
-            told += len(owed.answer_ids)
-        return told
-
-    def scheduled(self, first: date, last: date) -> list[dict[str, Any]]:
-        """Orders scheduled for these days, cancelled ones too."""
+    def without_previous(self, last: date) -> list[dict[str, Any]]:
+        """Open orders scheduled up to a day of whose register SAP has not said what it showed before."""
         query = (
             sa.select(sap_orders)
-            .where(sap_orders.c.scheduled_read_date.between(first, last))
-            .order_by(sap_orders.c.order_id)
+            .where(_ORDER.state == OPEN, _ORDER.scheduled_read_date <= last, _ORDER.previous_read_date.is_(None))
+            .order_by(_ORDER.order_id)
         )
         with reading(self.engine) as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
+
+    def note_previous(self, found: Mapping[str, PreviousReading]) -> None:
+        """Keep what SAP said of registers, by order."""
+        with self.engine.begin() as connection:
+            now = utc_now(connection)
+            for order_id, previous in found.items():
+                connection.execute(
+                    sa.update(sap_orders)
+                    .where(_ORDER.order_id == order_id)
+                    .values(
+                        previous_reading=plain_text(previous.reading),
+                        previous_read_date=previous.read_date,
+                        changed_at=now,
+                    )
+                )
+
+    def withdrawn(self) -> list[str]:
+        """Cancelled orders for which a reading still waits in the ledger."""
+        query = (
+            sa.select(_ORDER.order_id)
+            .join(load_readings, load_readings.c.meter_reading_order_id == _ORDER.order_id)
+            .where(_ORDER.state == CANCELLED, load_readings.c.state.in_([State.PLANNED, State.REJECTED]))
+            .distinct()
+            .order_by(_ORDER.order_id)
+        )
+        with reading(self.engine) as connection:
+            return list(connection.execute(query).scalars())
 
 
 def _take_one(connection: Connection, message: OrderMessage, now: datetime) -> tuple[str, str]:
     """Bring one order up to date; returns the result code and the note for SAP."""
     known = (
-        connection.execute(sa.select(sap_orders).where(sap_orders.c.order_id == message.order_id))
-        .mappings()
-        .one_or_none()
+        connection.execute(sa.select(sap_orders).where(_ORDER.order_id == message.order_id)).mappings().one_or_none()
     )
     if message.is_cancellation:
         return _cancel(connection, message, known is not None, now)
@@ -108,13 +117,14 @@ def _take_one(connection: Connection, message: OrderMessage, now: datetime) -> t
         "task_id": message.task_id,
         "obis_code": message.obis_code,
         "nmi": message.nmi,
+        "changed_at": now,
     }
     if known is None:
         connection.execute(
             sa.insert(sap_orders).values({**row, "order_id": message.order_id, "state": OPEN, "received_at": now})
         )
         return SUCCESSFUL, ""
-    connection.execute(sa.update(sap_orders).where(sap_orders.c.order_id == message.order_id).values(row))
+    connection.execute(sa.update(sap_orders).where(_ORDER.order_id == message.order_id).values(row))
     if known["state"] == CANCELLED:
         return FAILED, "the order had been cancelled before"
     return SUCCESSFUL, ""
@@ -123,13 +133,15 @@ def _take_one(connection: Connection, message: OrderMessage, now: datetime) -> t
 def _cancel(connection: Connection, message: OrderMessage, is_known: bool, now: datetime) -> tuple[str, str]:  # noqa: FBT001
     if not is_known:
         connection.execute(
-            sa.insert(sap_orders).values(order_id=message.order_id, state=CANCELLED, received_at=now, cancelled_at=now)
+            sa.insert(sap_orders).values(
+                order_id=message.order_id, state=CANCELLED, received_at=now, cancelled_at=now, changed_at=now
+            )
         )
         return SUCCESSFUL, "the order was not known here"
     connection.execute(
         sa.update(sap_orders)
-        .where(sap_orders.c.order_id == message.order_id, sap_orders.c.state == OPEN)
-        .values(state=CANCELLED, cancelled_at=now)
+        .where(_ORDER.order_id == message.order_id, _ORDER.state == OPEN)
+        .values(state=CANCELLED, cancelled_at=now, changed_at=now)
     )
     return SUCCESSFUL, ""
 
@@ -151,8 +163,3 @@ def _owe(connection: Connection, request_name: str, bulk_uuid: str, answer: Orde
         "written_at": utc_now(connection),
     }
     connection.execute(sa.insert(sap_order_answers).values(row))
-
-
-def _owed(name: str, bulk_uuid: str, rows: Sequence[dict[str, Any]]) -> OwedConfirmation:
-    answers = [OrderAnswer(row["message_uuid"], row["order_id"], row["result_code"], row["note"]) for row in rows]
-    return OwedConfirmation(name, bulk_uuid, answers, [row["answer_id"] for row in rows])

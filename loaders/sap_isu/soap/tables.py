@@ -62,9 +62,15 @@ sap_orders = sa.Table(
     sa.Column("nmi", sa.Unicode(50)),
     sa.Column("received_at", UtcDateTime, nullable=False),
     sa.Column("cancelled_at", UtcDateTime),
+    # What SAP said of the register before, asked once: later SAP would name the very reading that answers the order.
+    sa.Column("previous_reading", sa.Unicode(40)),
+    sa.Column("previous_read_date", sa.Date),
+    sa.Column("changed_at", UtcDateTime),
+    sa.Index("ix_sap_orders_changed", "changed_at"),
 )
 
-# What SAP is told of each order that it sent; without sent_at it is still to be told.
+# What SAP is told of each order that it sent; without sent_at it is still to be told. The answers to one bulk go in one
+# confirmation, which keeps its UUID however often it is sent.
 sap_order_answers = sa.Table(
     "sap_order_answers",
     metadata,
@@ -77,20 +83,28 @@ sap_order_answers = sa.Table(
     sa.Column("note", sa.Unicode(200), nullable=False),
     sa.Column("written_at", UtcDateTime, nullable=False),
     sa.Column("sent_at", UtcDateTime),
+    sa.Column("confirmation_uuid", sa.Unicode(36)),
     sa.Index("ix_sap_order_answers_open", "sent_at", "bulk_uuid"),
 )
 
-# What EDM has of a channel's day, and what it was last sent, so that only changed intervals are sent.
+# What EDM is to have of a channel's day, what it was last sent and what it has confirmed, so that only intervals that
+# differ are sent.
 sap_profile_days = sa.Table(
     "sap_profile_days",
     metadata,
     sa.Column("profile_number", sa.Unicode(18), primary_key=True),
     sa.Column("market_date", sa.Date, primary_key=True),
-    sa.Column("confirmed_values", sa.UnicodeText),
+    sa.Column("nmi", sa.Unicode(20), nullable=False),
+    sa.Column("nmi_suffix", sa.Unicode(10), nullable=False),
+    sa.Column("interval_minutes", sa.Integer, nullable=False),
+    sa.Column("wanted_values", sa.UnicodeText, nullable=False),
+    sa.Column("wanted_hash", sa.Unicode(64), nullable=False),
     sa.Column("sent_values", sa.UnicodeText),
-    sa.Column("message_uuid", sa.Unicode(36)),
+    sa.Column("confirmed_values", sa.UnicodeText),
     sa.Column("state", sa.Unicode(10), nullable=False),
+    sa.Column("attempt_count", sa.Integer, nullable=False),
     sa.Column("message", sa.Unicode(1000)),
     sa.Column("sent_at", UtcDateTime),
-    sa.Index("ix_sap_profile_days_state", "state", "market_date"),
+    sa.Column("updated_at", UtcDateTime, nullable=False),
+    sa.Index("ix_sap_profile_days_state", "state", "profile_number", "market_date"),
 )

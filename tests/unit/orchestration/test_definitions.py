@@ -36,7 +36,7 @@ print(json.dumps(sorted(key.to_user_string() for key in defs.resolve_asset_graph
 """
 STEPS = {
     "extract": {"extract_market_calendar", "extract_retailer_db", "extract_meter_files", "extract_metering_api",
-                "extract_decisions", "extract_plans_api", "raw__source_outcomes"},
+                "extract_sap_orders", "extract_decisions", "extract_plans_api", "raw__source_outcomes"},
     "rating": {"dbt_rating"},
     "exception_queue": {"exception_queue"},
     "billing": {"dbt_billing"},

@@ -20,6 +20,7 @@ from loaders.sap_isu.readings import ReadingId, SentReading
 from loaders.sap_isu.soap.envelope import XmlError, parse_message, write_message
 from loaders.sap_isu.soap.inbox import Inbox
 from loaders.sap_isu.soap.messages import compose_results
+from loaders.sap_isu.soap.order_answers import owed_confirmations
 from loaders.sap_isu.soap.orders import OrderBook
 from loaders.sap_isu.soap.receiver import Receiver, ReceiverError, is_receiver_at
 from loaders.sap_isu.soap.tables import sap_confirmations
@@ -92,9 +93,10 @@ def test_orders_are_kept_and_cancellations_too_also_in_the_wrong_order(engine: E
     assert post(receiver, write_cancellations(["815", "816"])).status_code == 200
     assert post(receiver, write_orders([{**ORDER, "meter_reading_order_id": "816"}])).status_code == 200
     book = OrderBook(engine)
-    orders = {row["order_id"]: (row["state"], row["device_id"], row["obis_code"]) for row in book.scheduled(DAY, DAY)}
+    orders = {row["order_id"]: (row["state"], row["device_id"], row["obis_code"]) for row in book.changed_since(None)}
     assert orders == {"815": ("CANCELLED", "4711", "E1"), "816": ("CANCELLED", "4711", "E1")}
-    assert [(one.order_id, one.result_code) for owed in book.owed() for one in owed.answers] != []
+    answers = [[(one.order_id, one.result_code) for one in owed.answers] for owed in owed_confirmations(engine)]
+    assert answers == [[("815", "3")], [("815", "3"), ("816", "3")], [("816", "5")]]
 
 
 BOMB = b'<!DOCTYPE b [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;&a;">]><b>&b;</b>'
@@ -121,7 +123,7 @@ def test_body_that_is_no_message_is_refused_and_nothing_is_stored(
     assert answer.status_code == 400
     assert b"faultstring" in answer.content
     assert stored(engine) == []
-    assert OrderBook(engine).scheduled(date.min, date.max) == []
+    assert list(OrderBook(engine).changed_since(None)) == []
     assert post(receiver, write_confirmation(RESULTS, BULK, [Verdict(ONE, "", "3")])).status_code == 200
 
 
