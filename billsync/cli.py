@@ -22,6 +22,7 @@ from billsync.exceptions_cli import exceptions
 from billsync.explain_cli import explain
 from billsync.progress import Progress
 from billsync.reads_cli import reads
+from billsync.robots_cli import robots
 from billsync.sap_cli import approve, find_plan, plan_lines, sap
 from billsync.sap_limits import sap_limits
 from billsync.sap_receive_cli import sap_confirmations
@@ -305,4 +306,5 @@ main.add_command(exceptions)
 main.add_command(explain)
 main.add_command(sap)
 main.add_command(reads)
+main.add_command(robots)
 main.add_command(sap_confirmations)

@@ -16,6 +16,7 @@ from typing import Final
 from billsync.local_sandbox import is_up
 from billsync.sap_limits import sap_limits
 from billsync.settings import ConfigurationError, Settings, load_settings, unknown_names
+from billsync.uipath_settings import uipath_settings
 
 # Versions that were proven together (docs/adr): exact where an inner interface is used.
 PINNED: Final = {"dagster": "1.13.27", "dagster-dbt": "0.29.27", "duckdb": "1.5.5", "soda-core": "4.28.0"}
@@ -194,6 +195,14 @@ def _reached(what: str, url: str, ca_bundle: Path | None) -> Finding:
     return Finding(ok=True, what=what, why=f"{url} answers ({status})")
 
 
+def _robots(settings: Settings, _environ: Mapping[str, str]) -> Iterator[Finding]:
+    if not uipath_settings(settings).is_used or _served_later(settings):
+        return
+    from orchestration.robots import greeting  # noqa: PLC0415 - nothing of robots is imported while they are off
+
+    yield Finding(ok=True, what="UiPath Orchestrator", why=greeting(settings))
+
+
 def _served_later(settings: Settings) -> bool:
     """A local sandbox that is down will serve these systems when a run starts it."""
     return settings.starts_sandbox and not is_up(settings) and settings.get("SOURCE_DB_URL") is None
@@ -202,4 +211,5 @@ def _served_later(settings: Settings) -> bool:
 Check = Callable[[Settings, Mapping[str, str]], Iterator[Finding]]
 CHECKS: Final[tuple[Check, ...]] = (
     _configuration, _versions, _state_folder, _sandbox, _warehouse, _ledger, _landing, _retailer_database, _apis,
+    _robots,
 )  # fmt: skip

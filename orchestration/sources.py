@@ -7,13 +7,15 @@ writing and telling (``assets/extract.py``). Settings are asked for at use, so t
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 import dagster as dg
 
+from billsync.settings import Settings
+from billsync.uipath_settings import uipath_settings
 from loaders.sources.extract import Extract
 from loaders.warehouse.schema import METER_TABLES, PLAN_TABLES, RAW_TABLES, RETAILER_TABLES, RawTable
 from orchestration.partitions import days_between
@@ -32,6 +34,8 @@ where p.delivery = 'API'
 group by p.nmi
 order by p.nmi
 """
+
+ROBOT_FILES: Final = "robot_files"
 
 Reader = Callable[[Systems, date, Path], Sequence[Extract]]
 
@@ -182,7 +186,7 @@ def _read_plans_api(systems: Systems, day: date, folder: Path) -> list[Extract]:
     return [extract]
 
 
-SOURCES: Final = (
+SOURCES: Final[tuple[Source, ...]] = (
     Source(
         "market_calendar",
         {"market_calendar": RAW_TABLES["market_calendar"].description},
@@ -209,3 +213,18 @@ SOURCES: Final = (
     Source("decisions", {"read_edits": RAW_TABLES["read_edits"].description}, _read_decisions, (), ("sql",)),
     Source("plans_api", _described(PLAN_TABLES, "plan_versions"), _read_plans_api, ("retailer_contract_plans",)),
 )
+
+
+def sources_of(settings: Settings) -> tuple[Source, ...]:
+    """The sources of a billing day; where robots fetch files, that comes before reading them."""
+    if not uipath_settings(settings).jobs:
+        return SOURCES
+
+    def read(systems: Systems, day: date, folder: Path) -> Sequence[Extract]:
+        from orchestration.robots import read_robot_files  # noqa: PLC0415 - robots are off by default
+
+        return read_robot_files(systems, day, folder)
+
+    told = {ROBOT_FILES: "Files that UiPath robots brought into the landing folder; meter_files reads them."}
+    after = tuple(replace(one, deps=(*one.deps, ROBOT_FILES)) if one.name == "meter_files" else one for one in SOURCES)
+    return (Source(ROBOT_FILES, told, read, (), ("uipath",)), *after)

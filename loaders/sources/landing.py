@@ -75,8 +75,12 @@ class LocalLanding:
         """Open a delivered file."""
         return (self._day_folder(day) / name).open("rb")
 
+    def folder_of(self, day: date) -> str:
+        """Where a day's deliveries lie, as a path below the landing."""
+        return f"{_FEED}/{_DAY_PREFIX}{day.isoformat()}"
+
     def _day_folder(self, day: date) -> Path:
-        return self.folder / _FEED / f"{_DAY_PREFIX}{day.isoformat()}"
+        return self.folder / self.folder_of(day)
 
     def _check(self) -> None:
         if not self.folder.is_dir():

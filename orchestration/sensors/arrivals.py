@@ -37,7 +37,7 @@ MOST_ATTEMPTS: Final = 3
 CONTENT_TAG: Final = "billsync/arrived_content"
 TICK_SECONDS: Final = 300
 _CHUNK: Final = 1024 * 1024
-_NOT_FINISHED: Final = (
+NOT_FINISHED: Final = (
     dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING,
 )  # fmt: skip
@@ -153,7 +153,7 @@ def _hash(read: Callable[[int], bytes]) -> str:
 def look_for_arrivals(systems: Systems, instance: dg.DagsterInstance, now: datetime) -> dg.RunRequest | dg.SkipReason:
     """One tick: ask for a run when something has landed that none has read, unless one works or too many failed."""
     settings = systems.settings
-    if instance.get_runs_count(dg.RunsFilter(job_name=BILLING_DAY, statuses=list(_NOT_FINISHED))):
+    if instance.get_runs_count(dg.RunsFilter(job_name=BILLING_DAY, statuses=list(NOT_FINISHED))):
         return dg.SkipReason("a billing day is running; what waits is looked at again after it")
     try:
         if not systems.warehouse.exists():
