@@ -102,13 +102,13 @@ def _read_retailer_db(systems: Systems, day: date, folder: Path) -> list[Extract
 
 def _read_meter_files(systems: Systems, day: date, folder: Path) -> list[Extract]:
     """The day's deliveries, and those of earlier days that are new or changed since they were read."""
-    from loaders.sources.landing import LocalLanding, days_to_extract  # noqa: PLC0415 - loaded when used
+    from loaders.sources.landing import days_to_extract, open_landing  # noqa: PLC0415 - loaded when used
     from loaders.sources.meter_files import extract_meter_files, known_deliveries  # noqa: PLC0415 - loaded when used
 
-    landing = LocalLanding(Path(systems.settings.require("LANDING")))
+    landing = open_landing(systems.settings.require("LANDING"))
     first = systems.settings.first_day
     known = known_deliveries(systems.warehouse, first, day)
-    listing = {one: landing.list_files(one) for one in landing.list_days() if first <= one <= day}
+    listing = landing.list_between(first, day)
     return [
         extract_meter_files(landing, one, folder / one.isoformat(), known.get(one, ()))
         for one in days_to_extract(day, first, listing, known)

@@ -60,13 +60,16 @@ def extract_meter_files(
         (archived by the retailer), the extract holds no writes and what the raw layer has stays.
     """
     delivered = landing.list_files(day)
+    unfinished = [
+        f"{day}: the upload of {name} has not ended; it is read when it has" for name in landing.unfinished(day)
+    ]
     known = set(known_files)
     if known and not delivered:
         detail = {
             "files": 0,
             "kept": f"the {len(known)} files read before are no longer in the landing; their rows stay",
         }
-        return Extract("meter_files", [], {}, [], detail)
+        return Extract("meter_files", [], {}, [], detail, unfinished)
     results = _read_all(landing, day, staging, _shares(delivered, workers), limits or ArchiveLimits())
     scope = {"billing_day": day, "source": SOURCE}
     writes = [
@@ -75,7 +78,7 @@ def extract_meter_files(
     ]
     counts = {table: sum(result.row_counts[table] for result in results) for table in METER_TABLE_NAMES}
     summary = FileSummary.merged([result.summary for result in results])
-    return Extract("meter_files", writes, counts, summary.preview, summary.detail(len(delivered)))
+    return Extract("meter_files", writes, counts, summary.preview, summary.detail(len(delivered)), unfinished)
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,7 @@ def _read_share(
     rows = MeterRows(day, SOURCE, staging)
     summary = FileSummary()
     for file in delivered:
-        with landing.open(day, file.name) as stream:
+        with landing.open(day, file) as stream:
             for member in iter_members(stream, _printable(file.name), limits):
                 read_member(member, file, rows, summary)
     return _Read(rows.close(), rows.row_counts, summary)
