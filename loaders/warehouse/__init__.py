@@ -6,10 +6,9 @@ from pathlib import Path
 
 from loaders.errors import PermanentError
 from loaders.warehouse.base import RawWrite, Warehouse
-from loaders.warehouse.duckdb_warehouse import DuckDBWarehouse
 from loaders.warehouse.parquet import ParquetRowWriter
 
-__all__ = ["DuckDBWarehouse", "ParquetRowWriter", "RawWrite", "Warehouse", "open_warehouse"]
+__all__ = ["ParquetRowWriter", "RawWrite", "Warehouse", "open_warehouse"]
 
 
 def open_warehouse(
@@ -33,6 +32,9 @@ def open_warehouse(
         PermanentError: no raw-layer writer for this target.
     """
     if target == "duckdb":
+        # Where meter files are only read, as in the Lambda function, there is no DuckDB.
+        from loaders.warehouse.duckdb_warehouse import DuckDBWarehouse  # noqa: PLC0415 - see above
+
         return DuckDBWarehouse(duckdb_path, memory_limit, threads, lock_wait_seconds)
     raise PermanentError(
         f"Opening the warehouse {target!r}",
