@@ -149,10 +149,10 @@ def _ledger(settings: Settings, _environ: Mapping[str, str]) -> Iterator[Finding
 
 
 def _landing(settings: Settings, _environ: Mapping[str, str]) -> Iterator[Finding]:
-    from loaders.sources.landing import LocalLanding  # noqa: PLC0415 - see _guarded
+    from loaders.sources.landing import open_landing  # noqa: PLC0415 - see _guarded
 
     if not _served_later(settings):
-        days = LocalLanding(Path(settings.require("LANDING"))).list_days()
+        days = open_landing(settings.require("LANDING")).list_days()
         last = f", the last {days[-1]}" if days else ""
         yield Finding(ok=True, what="landing", why=f"{len(days)} billing days{last}")
 

@@ -21,6 +21,7 @@ WAREHOUSES: Final = ("duckdb", "sqlserver", "spark")
 SAP_TRANSPORTS: Final = ("odata", "soap", "bapi", "idoc")
 SAP_READBACKS: Final = ("odata", "bapi", "none")
 SAP_AMOUNTS: Final = ("inc_gst", "ex_gst")
+EXTRACTS: Final = ("local", "lambda")
 
 # Every environment appears in every map; a name that is missing here is refused, never given a fall-back.
 STARTS_SANDBOX: Final = {"local": True, "test": False, "prod": False}
@@ -82,6 +83,13 @@ NAMES: Final = (
         is_secret=True,
     ),
     Name("BILLSYNC_LANDING", "", "meter files: a folder or s3://bucket/prefix"),
+    Name(
+        "BILLSYNC_ARCHIVE", "", "where each meter file is kept as delivered: a folder or s3://bucket/prefix; none: not"
+    ),
+    Name("BILLSYNC_EXTRACT", "local", "who reads meter files: local or lambda (an AWS Lambda function)"),
+    Name("BILLSYNC_EXTRACT_FUNCTION", "", "name or ARN of that function"),
+    Name("BILLSYNC_EXTRACT_OUTPUT", "", "where it leaves the rows as Parquet: s3://bucket/prefix"),
+    Name("BILLSYNC_REPORTS", "", "where each report is published too: a folder or s3://bucket/prefix"),
     Name("BILLSYNC_SOURCE_DB_URL", "", "SQLAlchemy URL of the retailer database", is_secret=True),
     Name("BILLSYNC_METERING_API_URL", "", "metering API, base ending in /cds-au/v1"),
     Name("BILLSYNC_METERING_API_TOKEN", "", "its bearer token", is_secret=True),
@@ -170,6 +178,7 @@ class Settings:
         sap_transport: how SAP is reached.
         sap_write: whether readings are sent.
         sap_amounts: whether SAP's billed amounts contain GST.
+        extract: who reads meter files.
         values: every other name's value where there is one; secrets wrapped.
     """
 
@@ -181,6 +190,7 @@ class Settings:
     sap_transport: str
     sap_write: bool
     sap_amounts: str
+    extract: str
     values: Mapping[str, str | Secret] = field(default_factory=dict)
 
     def get(self, name: str) -> str | None:
@@ -297,6 +307,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         sap_transport=_choice(environ, "BILLSYNC_SAP_TRANSPORT", SAP_TRANSPORTS),
         sap_write=_sap_write(filled["BILLSYNC_SAP_WRITE"], environment, is_sandbox_sap=is_sandbox_sap),
         sap_amounts=_choice(environ, "BILLSYNC_SAP_AMOUNTS", SAP_AMOUNTS),
+        extract=_choice(environ, "BILLSYNC_EXTRACT", EXTRACTS),
         values={name: Secret(value) if _BY_NAME[name].is_secret else value for name, value in filled.items() if value},
     )
 

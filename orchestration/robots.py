@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from billsync.uipath_settings import token_url, uipath_settings
-from loaders.sources.landing import LocalLanding
+from loaders.sources.landing import folder_of_day, open_landing
 from loaders.uipath.exceptions import IN_FLIGHT, Outcome, Robots, assignments_of, handed_over
 from loaders.uipath.files import FileJob, Patience, RobotFiles
 from loaders.uipath.orchestrator import Orchestrator
@@ -86,14 +86,14 @@ def read_robot_files(systems: Systems, day: date, _folder: Path) -> Sequence[Ext
     from loaders.errors import LoaderError, PermanentError  # noqa: PLC0415 - see open_orchestrator
 
     asked = uipath_settings(systems.settings)
-    landing = LocalLanding(Path(systems.settings.require("LANDING")))
+    landing = open_landing(systems.settings.require("LANDING"))
     files = RobotFiles(
         systems.engine, open_orchestrator(systems.settings), Patience(wait_seconds=asked.job_wait_seconds)
     )
     failures = []
     for name, process in asked.jobs.items():
         try:
-            files.fetch(FileJob(name, process), day, landing.folder_of(day), partial(landing.list_files, day))
+            files.fetch(FileJob(name, process), day, folder_of_day(day), partial(landing.list_files, day))
         except LoaderError as error:
             failures.append(error)
     if len(failures) == 1:

@@ -18,6 +18,7 @@ from billsync.settings import Settings
 from billsync.uipath_settings import uipath_settings
 from loaders.sources.extract import Extract
 from loaders.warehouse.schema import METER_TABLES, PLAN_TABLES, RAW_TABLES, RETAILER_TABLES, RawTable
+from orchestration.lambda_extract import function_reader
 from orchestration.partitions import days_between
 from orchestration.systems import Systems
 
@@ -106,15 +107,26 @@ def _read_retailer_db(systems: Systems, day: date, folder: Path) -> list[Extract
 
 def _read_meter_files(systems: Systems, day: date, folder: Path) -> list[Extract]:
     """The day's deliveries, and those of earlier days that are new or changed since they were read."""
-    from loaders.sources.landing import LocalLanding, days_to_extract  # noqa: PLC0415 - loaded when used
-    from loaders.sources.meter_files import extract_meter_files, known_deliveries  # noqa: PLC0415 - loaded when used
+    from loaders.archive import open_archive  # noqa: PLC0415 - loaded when used
+    from loaders.sources.landing import days_to_extract, open_landing  # noqa: PLC0415 - loaded when used
+    from loaders.sources.meter_files import (  # noqa: PLC0415 - loaded when used
+        ReadOptions,
+        extract_meter_files,
+        known_deliveries,
+    )
 
-    landing = LocalLanding(Path(systems.settings.require("LANDING")))
-    first = systems.settings.first_day
+    settings = systems.settings
+    landing = open_landing(settings.require("LANDING"))
+    archive = settings.get("ARCHIVE")
+    options = ReadOptions(archive=open_archive(archive) if archive else None)
+    elsewhere = function_reader(settings)
+    first = settings.first_day
     known = known_deliveries(systems.warehouse, first, day)
-    listing = {one: landing.list_files(one) for one in landing.list_days() if first <= one <= day}
+    listing = landing.list_between(first, day)
     return [
-        extract_meter_files(landing, one, folder / one.isoformat(), known.get(one, ()))
+        extract_meter_files(
+            landing, one, folder / one.isoformat(), known.get(one, ()), options=options, read_elsewhere=elsewhere
+        )
         for one in days_to_extract(day, first, listing, known)
     ]
 

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 from loaders.errors import PermanentError
 from loaders.warehouse.base import RawWrite, Warehouse
-from loaders.warehouse.duckdb_warehouse import DuckDBWarehouse
 from loaders.warehouse.parquet import ParquetRowWriter
 
 if TYPE_CHECKING:
     from loaders.sqlserver.login import SqlServerLogin
 
-__all__ = ["DuckDBWarehouse", "ParquetRowWriter", "RawWrite", "Warehouse", "open_warehouse"]
+__all__ = ["ParquetRowWriter", "RawWrite", "Warehouse", "open_warehouse"]
 
 
 def open_warehouse(
@@ -39,6 +38,9 @@ def open_warehouse(
         PermanentError: no raw-layer writer for this target.
     """
     if target == "duckdb":
+        # Where meter files are only read, as in the Lambda function, there is no DuckDB.
+        from loaders.warehouse.duckdb_warehouse import DuckDBWarehouse  # noqa: PLC0415 - see above
+
         return DuckDBWarehouse(duckdb_path, memory_limit, threads, lock_wait_seconds)
     if target == "sqlserver" and sqlserver is not None:
         from loaders.warehouse.sqlserver_warehouse import SqlServerWarehouse  # noqa: PLC0415 - where it is used only

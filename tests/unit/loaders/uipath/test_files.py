@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from loaders.errors import PermanentError, TransientError
 from loaders.operational_db import run_log
-from loaders.sources.landing import LocalLanding
+from loaders.sources.landing import LocalLanding, folder_of_day
 from loaders.uipath.files import FileJob, Patience, RobotFiles
 from tests.unit.loaders.uipath.tenant import DAY, World
 
@@ -40,7 +40,7 @@ def _files(uipath: World, clock: Clock) -> RobotFiles:
 def _fetch(uipath: World, *happenings: Callable[[], object], job: FileJob = JOB) -> list[str]:
     uipath.landing.mkdir(exist_ok=True)
     landing = LocalLanding(uipath.landing)
-    files = _files(uipath, Clock(*happenings)).fetch(job, DAY, landing.folder_of(DAY), partial(landing.list_files, DAY))
+    files = _files(uipath, Clock(*happenings)).fetch(job, DAY, folder_of_day(DAY), partial(landing.list_files, DAY))
     return [file.name for file in files]
 
 
