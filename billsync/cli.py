@@ -22,6 +22,7 @@ from billsync.exceptions_cli import exceptions
 from billsync.explain_cli import explain
 from billsync.progress import Progress
 from billsync.reads_cli import reads
+from billsync.robots_cli import robots
 from billsync.sap_cli import approve, find_plan, plan_lines, sap
 from billsync.sap_limits import sap_limits
 from billsync.sap_receive_cli import sap_confirmations
@@ -209,9 +210,9 @@ def _tell(settings: Settings, outcome: DayOutcome, *, as_json: bool, shows_plan:
 
 
 def _warehouse(settings: Settings) -> Any:
-    from loaders.warehouse import open_warehouse  # noqa: PLC0415 - see module
+    from billsync.warehouse import warehouse_of  # noqa: PLC0415 - see module
 
-    return open_warehouse(settings.warehouse, duckdb_path=settings.duckdb_path)
+    return warehouse_of(settings)
 
 
 @main.command()
@@ -251,6 +252,7 @@ def report(day: date, open_it: bool) -> None:  # noqa: FBT001 - see run
 def demo(day: date) -> None:
     """Run one billing day against the sandbox, let its SAP bill, and compare."""
     from billsync.local_sandbox import sandbox_command  # noqa: PLC0415 - see module
+    from billsync.warehouse import shown_warehouse  # noqa: PLC0415 - see module
 
     environ = _environ()
     settings = load_settings(environ)
@@ -267,7 +269,7 @@ def demo(day: date) -> None:
     click.echo(
         f"\nWhere to look\n  report       {settings.report_path(day)}\n"
         f"  Dagster      make ui, then http://127.0.0.1:3000\n"
-        f"  exceptions   billsync exceptions list --day {day}\n  warehouse    {settings.duckdb_path} (DuckDB)"
+        f"  exceptions   billsync exceptions list --day {day}\n  warehouse    {shown_warehouse(settings)}"
     )
 
 
@@ -304,4 +306,5 @@ main.add_command(exceptions)
 main.add_command(explain)
 main.add_command(sap)
 main.add_command(reads)
+main.add_command(robots)
 main.add_command(sap_confirmations)

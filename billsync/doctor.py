@@ -16,6 +16,7 @@ from typing import Final
 from billsync.local_sandbox import is_up
 from billsync.sap_limits import sap_limits
 from billsync.settings import ConfigurationError, Settings, load_settings, unknown_names
+from billsync.uipath_settings import uipath_settings
 
 # Versions that were proven together (docs/adr): exact where an inner interface is used.
 PINNED: Final = {"dagster": "1.13.27", "dagster-dbt": "0.29.27", "duckdb": "1.5.5", "soda-core": "4.28.0"}
@@ -122,14 +123,16 @@ def _sandbox(settings: Settings, _environ: Mapping[str, str]) -> Iterator[Findin
 
 
 def _warehouse(settings: Settings, _environ: Mapping[str, str]) -> Iterator[Finding]:
-    from loaders.warehouse import open_warehouse  # noqa: PLC0415 - see _guarded
+    from billsync.warehouse import shown_warehouse, warehouse_of  # noqa: PLC0415 - see _guarded
 
-    if settings.warehouse == "duckdb" and not settings.duckdb_path.exists():
-        yield Finding(ok=True, what="warehouse", why=f"{settings.duckdb_path} is made by the first run")
+    warehouse = warehouse_of(settings)
+    if not warehouse.exists():
+        yield Finding(
+            ok=True, what="warehouse", why=f"the raw layer of {shown_warehouse(settings)} is made by the first run"
+        )
         return
-    warehouse = open_warehouse(settings.warehouse, duckdb_path=settings.duckdb_path)
-    rows = warehouse.fetch("select count(*) as tables from information_schema.tables")
-    yield Finding(ok=True, what="warehouse", why=f"{rows[0]['tables']} tables and views")
+    rows = warehouse.fetch("select count(*) as tables from INFORMATION_SCHEMA.TABLES")
+    yield Finding(ok=True, what="warehouse", why=f"{shown_warehouse(settings)}, {rows[0]['tables']} tables and views")
 
 
 def _ledger(settings: Settings, _environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -146,10 +149,10 @@ def _ledger(settings: Settings, _environ: Mapping[str, str]) -> Iterator[Finding
 
 
 def _landing(settings: Settings, _environ: Mapping[str, str]) -> Iterator[Finding]:
-    from loaders.sources.landing import LocalLanding  # noqa: PLC0415 - see _guarded
+    from loaders.sources.landing import open_landing  # noqa: PLC0415 - see _guarded
 
     if not _served_later(settings):
-        days = LocalLanding(Path(settings.require("LANDING"))).list_days()
+        days = open_landing(settings.require("LANDING")).list_days()
         last = f", the last {days[-1]}" if days else ""
         yield Finding(ok=True, what="landing", why=f"{len(days)} billing days{last}")
 
@@ -192,6 +195,14 @@ def _reached(what: str, url: str, ca_bundle: Path | None) -> Finding:
     return Finding(ok=True, what=what, why=f"{url} answers ({status})")
 
 
+def _robots(settings: Settings, _environ: Mapping[str, str]) -> Iterator[Finding]:
+    if not uipath_settings(settings).is_used or _served_later(settings):
+        return
+    from orchestration.robots import greeting  # noqa: PLC0415 - nothing of robots is imported while they are off
+
+    yield Finding(ok=True, what="UiPath Orchestrator", why=greeting(settings))
+
+
 def _served_later(settings: Settings) -> bool:
     """A local sandbox that is down will serve these systems when a run starts it."""
     return settings.starts_sandbox and not is_up(settings) and settings.get("SOURCE_DB_URL") is None
@@ -200,4 +211,5 @@ def _served_later(settings: Settings) -> bool:
 Check = Callable[[Settings, Mapping[str, str]], Iterator[Finding]]
 CHECKS: Final[tuple[Check, ...]] = (
     _configuration, _versions, _state_folder, _sandbox, _warehouse, _ledger, _landing, _retailer_database, _apis,
+    _robots,
 )  # fmt: skip

@@ -89,10 +89,9 @@ def explain(contract: str, period: tuple[date, date] | None, as_of: datetime | N
 
 def _explanation(contract: str, period: tuple[date, date] | None, as_of: datetime | None) -> Explanation:
     from billsync.explain import NoSuchBillError, explain_bill  # noqa: PLC0415 - not needed for --help
-    from loaders.warehouse import open_warehouse  # noqa: PLC0415 - not needed for --help
+    from billsync.warehouse import warehouse_of  # noqa: PLC0415 - not needed for --help
 
-    settings = load_settings()
-    warehouse = open_warehouse(settings.warehouse, duckdb_path=settings.duckdb_path)
+    warehouse = warehouse_of(load_settings())
     try:
         return explain_bill(warehouse, contract, period, as_of)
     except NoSuchBillError as error:

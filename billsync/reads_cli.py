@@ -186,9 +186,9 @@ def _current(settings: Settings, subject: Mapping[str, Any]) -> Mapping[str, Any
 
 
 def _warehouse(settings: Settings) -> Warehouse:
-    from loaders.warehouse import open_warehouse  # noqa: PLC0415 - not needed for --help
+    from billsync.warehouse import warehouse_of  # noqa: PLC0415 - not needed for --help
 
-    return open_warehouse(settings.warehouse, duckdb_path=settings.duckdb_path)
+    return warehouse_of(settings)
 
 
 def _edits(settings: Settings) -> ReadEdits:

@@ -21,6 +21,7 @@ WAREHOUSES: Final = ("duckdb", "sqlserver", "spark")
 SAP_TRANSPORTS: Final = ("odata", "soap", "bapi", "idoc")
 SAP_READBACKS: Final = ("odata", "bapi", "none")
 SAP_AMOUNTS: Final = ("inc_gst", "ex_gst")
+EXTRACTS: Final = ("local", "lambda")
 
 # Every environment appears in every map; a name that is missing here is refused, never given a fall-back.
 STARTS_SANDBOX: Final = {"local": True, "test": False, "prod": False}
@@ -55,24 +56,40 @@ NAMES: Final = (
     Name("BILLSYNC_FIRST_DAY", "2020-01-01", "first billing day partition, an ISO date"),
     Name("BILLSYNC_WAREHOUSE", "duckdb", "duckdb, sqlserver or spark"),
     Name("BILLSYNC_DUCKDB_PATH", "$BILLSYNC_HOME/warehouse.duckdb", "the DuckDB file"),
-    Name("BILLSYNC_SQLSERVER_HOST", "", "the SQL Server target"),
+    Name("BILLSYNC_SQLSERVER_HOST", "", "the SQL Server target: host, or host\\instance"),
     Name("BILLSYNC_SQLSERVER_PORT", "1433", "its port"),
     Name("BILLSYNC_SQLSERVER_DATABASE", "", "its database"),
-    Name("BILLSYNC_SQLSERVER_USER", "", "its login"),
-    Name("BILLSYNC_SQLSERVER_PASSWORD", "", "the login's password", is_secret=True),
+    Name(
+        "BILLSYNC_SQLSERVER_AUTHENTICATION",
+        "sql",
+        "sql (login and password), windows (Kerberos too), or Entra: ActiveDirectoryDefault, "
+        "ActiveDirectoryIntegrated, ActiveDirectoryInteractive, ActiveDirectoryMSI, ActiveDirectoryPassword, "
+        "ActiveDirectoryServicePrincipal",
+    ),
+    Name("BILLSYNC_SQLSERVER_USER", "", "its login; for Entra the user or the client id"),
+    Name("BILLSYNC_SQLSERVER_PASSWORD", "", "the login's password or the client secret", is_secret=True),
     Name("BILLSYNC_SQLSERVER_DRIVER", "ODBC Driver 18 for SQL Server", "ODBC driver, where the backend is pyodbc"),
     Name("BILLSYNC_SQLSERVER_BACKEND", "mssql-python", "mssql-python (brings its own driver) or pyodbc"),
-    Name("BILLSYNC_SQLSERVER_TRUST_CERT", "False", "True trusts the server's certificate unseen"),
+    Name("BILLSYNC_SQLSERVER_ENCRYPT", "True", "False leaves the connection unencrypted: test servers only"),
+    Name("BILLSYNC_SQLSERVER_TRUST_CERT", "False", "True trusts the server's certificate unseen: test servers only"),
+    Name("BILLSYNC_SQLSERVER_LOCK_TIMEOUT", "60", "longest wait in seconds for a lock that somebody else holds"),
     Name("BILLSYNC_SPARK_METHOD", "session", "the Spark target: session or thrift"),
     Name("BILLSYNC_SPARK_HOST", "localhost", "its thrift server"),
     Name("BILLSYNC_SPARK_PORT", "10000", "the thrift server's port"),
     Name(
         "BILLSYNC_LEDGER_URL",
         "sqlite:///$BILLSYNC_HOME/ledger.db",
-        "SQLAlchemy URL of the load ledger and the exception queue",
+        "SQLAlchemy URL of the load ledger and the exception queue; sqlserver: the database of BILLSYNC_SQLSERVER_*",
         is_secret=True,
     ),
     Name("BILLSYNC_LANDING", "", "meter files: a folder or s3://bucket/prefix"),
+    Name(
+        "BILLSYNC_ARCHIVE", "", "where each meter file is kept as delivered: a folder or s3://bucket/prefix; none: not"
+    ),
+    Name("BILLSYNC_EXTRACT", "local", "who reads meter files: local or lambda (an AWS Lambda function)"),
+    Name("BILLSYNC_EXTRACT_FUNCTION", "", "name or ARN of that function"),
+    Name("BILLSYNC_EXTRACT_OUTPUT", "", "where it leaves the rows as Parquet: s3://bucket/prefix"),
+    Name("BILLSYNC_REPORTS", "", "where each report is published too: a folder or s3://bucket/prefix"),
     Name("BILLSYNC_SOURCE_DB_URL", "", "SQLAlchemy URL of the retailer database", is_secret=True),
     Name("BILLSYNC_METERING_API_URL", "", "metering API, base ending in /cds-au/v1"),
     Name("BILLSYNC_METERING_API_TOKEN", "", "its bearer token", is_secret=True),
@@ -123,6 +140,16 @@ NAMES: Final = (
     Name("BILLSYNC_SAP_STOP_COUNT", "20", "but never for fewer rejected readings, or differing bills, than this"),
     Name("BILLSYNC_SAP_CA_BUNDLE", "", "certificates (PEM file) to trust for SAP instead of the built-in ones"),
     Name("BILLSYNC_SAP_AMOUNTS", "inc_gst", "billed amounts read from SAP: inc_gst or ex_gst"),
+    Name("BILLSYNC_UIPATH_EXCEPTIONS", "0", "1 gives exceptions of the seed robot_queues to UiPath robots"),
+    Name("BILLSYNC_UIPATH_JOBS", "", "files that robots fetch: what their names begin with=Process, parted by commas"),
+    Name("BILLSYNC_UIPATH_JOB_WAIT", "1800", "seconds a run waits for such a file"),
+    Name("BILLSYNC_UIPATH_URL", "", "Orchestrator's tenant, e.g. https://cloud.uipath.com/ORG/TENANT/orchestrator_"),
+    Name("BILLSYNC_UIPATH_FOLDER", "", "its folder with queues and processes: number, or path such as Shared/Billing"),
+    Name("BILLSYNC_UIPATH_CLIENT_ID", "", "external application (OAuth2 client credentials)"),
+    Name("BILLSYNC_UIPATH_CLIENT_SECRET", "", "the application's secret", is_secret=True),
+    Name("BILLSYNC_UIPATH_SCOPE", "OR.Queues OR.Jobs OR.Execution", "scopes asked for"),
+    Name("BILLSYNC_UIPATH_TOKEN_URL", "", "token endpoint of the identity server; default the one of the URL"),
+    Name("BILLSYNC_UIPATH_TOKEN", "", "a personal access token, instead of an application", is_secret=True),
     Name("BILLSYNC_ALERT_URLS", "", "where alerts go, apprise URLs parted by spaces; none: log only", is_secret=True),
     Name("AWS_ENDPOINT_URL", "", "a local stand-in for AWS; the usual AWS names are read by boto3 itself"),
 )
@@ -166,6 +193,7 @@ class Settings:
         sap_transport: how SAP is reached.
         sap_write: whether readings are sent.
         sap_amounts: whether SAP's billed amounts contain GST.
+        extract: who reads meter files.
         values: every other name's value where there is one; secrets wrapped.
     """
 
@@ -177,6 +205,7 @@ class Settings:
     sap_transport: str
     sap_write: bool
     sap_amounts: str
+    extract: str
     values: Mapping[str, str | Secret] = field(default_factory=dict)
 
     def get(self, name: str) -> str | None:
@@ -205,7 +234,13 @@ class Settings:
     @property
     def ledger_url(self) -> str:
         """URL of the operational database; it may hold a password."""
-        return self.require("BILLSYNC_LEDGER_URL")
+        url = self.require("BILLSYNC_LEDGER_URL")
+        if url != "sqlserver":
+            return url
+        from billsync.warehouse import sqlserver_login  # noqa: PLC0415 - it reads settings itself
+        from loaders.sqlserver.login import sqlalchemy_url  # noqa: PLC0415 - only where it is chosen
+
+        return sqlalchemy_url(sqlserver_login(self))
 
     @property
     def alert_urls(self) -> tuple[str, ...]:
@@ -287,6 +322,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         sap_transport=_choice(environ, "BILLSYNC_SAP_TRANSPORT", SAP_TRANSPORTS),
         sap_write=_sap_write(filled["BILLSYNC_SAP_WRITE"], environment, is_sandbox_sap=is_sandbox_sap),
         sap_amounts=_choice(environ, "BILLSYNC_SAP_AMOUNTS", SAP_AMOUNTS),
+        extract=_choice(environ, "BILLSYNC_EXTRACT", EXTRACTS),
         values={name: Secret(value) if _BY_NAME[name].is_secret else value for name, value in filled.items() if value},
     )
 

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import logging
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,10 +18,11 @@ from typing import Any, Final, Literal
 
 import yaml
 
+from checks.data_sources import DataSource
+
 Outcome = Literal["passed", "warned", "failed", "not_evaluated"]
 CONTRACTS_DIR: Final = Path(__file__).resolve().parent
 LAYERS: Final = ("raw", "staging", "intermediate", "marts")
-SOURCE_NAME: Final = "warehouse"
 
 _OUTCOMES: Final[Mapping[str, Outcome]] = {
     "PASSED": "passed",
@@ -120,45 +119,26 @@ def read_contracts(folder: Path = CONTRACTS_DIR, layers: Sequence[str] = LAYERS)
     return [read_contract(path) for layer in layers for path in sorted((folder / layer).glob("*.yml"))]
 
 
-def verify_duckdb(
-    contracts: Sequence[TableContract], duckdb_path: Path, variables: Mapping[str, str] | None = None
+def verify_contracts(
+    contracts: Sequence[TableContract], source: DataSource, variables: Mapping[str, str] | None = None
 ) -> list[CheckOutcome]:
-    """Verify contracts on a DuckDB file, opened read-only for as long as it takes.
+    """Verify contracts on a warehouse, open for as long as it takes.
 
     Args:
         contracts: what to verify.
-        duckdb_path: the warehouse.
+        source: opens the warehouse for Soda.
         variables: values for ``${var.NAME}`` in the contracts.
     """
-    import duckdb  # noqa: PLC0415 - the interface is importable without a warehouse driver
-
-    source_class = _soda_duckdb()
     outcomes: list[CheckOutcome] = []
-    with duckdb.connect(str(duckdb_path), read_only=True) as connection:
+    with source() as data_source:
         for contract in contracts:
-            source = source_class.from_existing_cursor(connection.cursor(), name=SOURCE_NAME)
-            outcomes += verify_contract(contract, source, variables or {})
+            outcomes += verify_contract(contract, data_source(), variables or {})
     return outcomes
-
-
-def _soda_duckdb() -> Any:
-    _prepare_soda()
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        # Soda prints about every data source plug-in whose driver is not on the machine.
-        from soda_core.contracts import verify_contract_locally  # noqa: F401, PLC0415 - telemetry is switched off first
-        from soda_duckdb.common.data_sources.duckdb_data_source import DuckDBDataSourceImpl  # noqa: PLC0415
-    return DuckDBDataSourceImpl
-
-
-def _prepare_soda() -> None:
-    os.environ["SODA_CORE_TELEMETRY_ENABLED"] = "false"
-    # Its own log is chatty; what matters is in the outcomes.
-    logging.getLogger("soda").setLevel(logging.CRITICAL)
 
 
 def verify_contract(contract: TableContract, source: Any, variables: Mapping[str, str]) -> list[CheckOutcome]:
     """Verify one contract on a Soda data source; every declared check has an outcome."""
-    from soda_core.contracts import verify_contract_locally  # noqa: PLC0415 - see _soda_duckdb
+    from soda_core.contracts import verify_contract_locally  # noqa: PLC0415 - telemetry is switched off first (data_sources)
 
     try:
         with contextlib.redirect_stdout(io.StringIO()):

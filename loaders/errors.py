@@ -68,6 +68,10 @@ class PermanentError(LoaderError):
         self.status = status
 
 
+class MissingTableError(PermanentError):
+    """A query names a table that does not exist (yet): the day that makes it has not come so far."""
+
+
 TRANSIENT_STATUSES = frozenset({408, 425, 429, 502, 503, 504})
 """Statuses that say "not now". A plain 500 is not among them: what broke the server once breaks it again."""
 

@@ -118,6 +118,29 @@ class ExceptionQueue:
         """Say that the problem is gone; if a run finds it again it opens again."""
         return self._decide(exception_id, ExceptionState.RESOLVED, actor, reason)
 
+    def note(
+        self, exception_id: str, event: str, *, actor: str, reason: str, state: ExceptionState | None = None
+    ) -> Row:
+        """Write down what is done about an exception; while it is open it moves to ``state``, if one is given.
+
+        What was decided in the meantime stands: then only the history says what came of the work.
+        """
+        with self.engine.begin() as connection:
+            row = _find(connection, exception_id)
+            now = utc_now(connection)
+            moved = {
+                "state": state or ExceptionState.OPEN,
+                "state_reason": reason[:1000],
+                "state_actor": actor[:200],
+                "state_at": now,
+            }
+            is_open = (_TABLE.exception_id == row["exception_id"]) & (_TABLE.state == ExceptionState.OPEN)
+            before = row["state"]
+            if connection.execute(sa.update(exceptions).where(is_open).values(moved)).rowcount:
+                row = {**row, **moved}
+            _note(connection, [{**_history(row, event, before, now, actor), "reason": reason[:1000]}])
+            return row
+
     def list_rows(
         self,
         *,

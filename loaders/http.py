@@ -265,13 +265,13 @@ class HttpSession:
             raise _connection_failure(call.what, error) from None
         if response.status in call.accept_statuses:
             return response
-        return _checked(call.what, response, self._secrets())
+        return _checked(call.what, response, self._secrets(call))
 
-    def _secrets(self) -> list[str]:
+    def _secrets(self, call: _Call) -> list[str]:
         """What an answer may echo and a message must not: the token and the password."""
         words = [
             word
-            for name, value in self.headers.items()
+            for name, value in (*self.headers.items(), *call.headers.items())
             if name.lower() == "authorization"
             for word in value.split()[1:]
         ]

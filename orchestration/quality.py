@@ -9,7 +9,7 @@ from typing import Final
 
 import dagster as dg
 
-from checks.runner import CheckOutcome, TableContract, verify_duckdb
+from checks.runner import CheckOutcome, TableContract, verify_contracts
 from orchestration.assets.transform import DUCKDB_POOL
 from orchestration.partitions import billing_day_of_run
 from orchestration.systems import Systems
@@ -49,7 +49,7 @@ def build_soda_checks(contracts: Sequence[TableContract]) -> dg.AssetChecksDefin
         selected = context.selected_asset_check_keys
         names = {(key.asset_key, key.name) for key in selected}
         day = billing_day_of_run(context.run).isoformat()
-        outcomes = verify_duckdb(wanted(contracts, selected), systems.settings.duckdb_path, {"BILLING_DAY": day})
+        outcomes = verify_contracts(wanted(contracts, selected), systems.soda_source, {"BILLING_DAY": day})
         results = [*contract_results(outcomes), gate_result(outcomes)]
         yield from (result for result in results if (result.asset_key, result.check_name) in names)
 

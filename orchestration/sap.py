@@ -9,16 +9,14 @@ go on with what is known, and the next run resumes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from billsync.sap_limits import sap_limits
-from billsync.settings import ConfigurationError
-from loaders.errors import LoaderError
-from orchestration.outcomes import FAILED, READ, SourceOutcome, outcome_write
+from orchestration.recorded import Facts, recorded
 from orchestration.sap_gate import gate_of, guard_of
 from orchestration.sap_orders import cancel_withdrawn, confirm_orders
 from orchestration.sap_profiles import send_intervals
@@ -53,8 +51,6 @@ and not exists (
     select 1 from marts.fct_bill_reconciliation as r
     where r.contract_id = l.contract_id and r.period_end_date = l.reading_date and r.outcome = 'AGREE'
 )"""
-
-Facts = dict[str, object]
 
 
 def plan_readings(systems: Systems, first: date, last: date) -> Facts:
@@ -125,37 +121,9 @@ def load_readings(
         }
         return facts, problems
 
-    facts, problems = _recorded(systems, LOAD, last, act)
+    facts, problems = recorded(systems, LOAD, last, act)
     counts = write_staged(systems, "load_ledger", lambda folder: [snapshot_ledger(ledger, folder)])
     return {"dagster/row_count": counts["load_ledger"], "problems": list(problems), **facts}, problems
-
-
-def _recorded(
-    systems: Systems, name: str, day: date, act: Callable[[], tuple[Facts, list[str]]]
-) -> tuple[Facts, list[str]]:
-    """Do a piece of work with SAP and record how it went, like the read of a source."""
-    started = datetime.now(UTC)
-    facts: Facts = {}
-    try:
-        facts, problems = act()
-    except (LoaderError, ConfigurationError) as error:
-        problems = [" ".join(str(error).split())]
-    outcome = SourceOutcome(
-        billing_day=day,
-        source_name=name,
-        status=FAILED if problems else READ,
-        detail="; ".join(problems)[:4000],
-        row_count=_count(facts),
-        started_at=started,
-        finished_at=datetime.now(UTC),
-    )
-    write_staged(systems, f"{name}-outcome", lambda folder: [outcome_write(outcome, folder)])
-    return facts, problems
-
-
-def _count(facts: Mapping[str, object]) -> int:
-    value = facts.get("sent", facts.get("periods", 0))
-    return value if isinstance(value, int) else 0
 
 
 def _plan(systems: Systems, ledger: Ledger, first: date, last: date) -> tuple[LoadPlan, ShownPlan]:
@@ -200,13 +168,13 @@ def read_back_billed(systems: Systems, day: date) -> tuple[Facts, list[str]]:
             return {"periods": 0, "asked": "no: no loaded period waits for a bill"}, []
         return _ask_what_is_billed(systems, contracts)
 
-    return _recorded(systems, READ_BACK, day, act)
+    return recorded(systems, READ_BACK, day, act)
 
 
 def unsettled_contracts(systems: Systems) -> list[str]:
     """Contracts with a loaded period whose bill does not agree yet; those that agree are not asked about again."""
     compared = systems.warehouse.fetch(
-        "select 1 as found from information_schema.tables where table_schema = ? and table_name = ?",
+        "select 1 as found from INFORMATION_SCHEMA.TABLES where TABLE_SCHEMA = ? and TABLE_NAME = ?",
         ["marts", "fct_bill_reconciliation"],
     )
     rows = systems.warehouse.fetch(LOADED + (AND_NOT_AGREED if compared else "") + " order by l.contract_id")

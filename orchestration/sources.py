@@ -7,15 +7,18 @@ writing and telling (``assets/extract.py``). Settings are asked for at use, so t
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 import dagster as dg
 
+from billsync.settings import Settings
+from billsync.uipath_settings import uipath_settings
 from loaders.sources.extract import Extract
 from loaders.warehouse.schema import METER_TABLES, PLAN_TABLES, RAW_TABLES, RETAILER_TABLES, RawTable
+from orchestration.lambda_extract import function_reader
 from orchestration.partitions import days_between
 from orchestration.systems import Systems
 
@@ -32,6 +35,8 @@ where p.delivery = 'API'
 group by p.nmi
 order by p.nmi
 """
+
+ROBOT_FILES: Final = "robot_files"
 
 Reader = Callable[[Systems, date, Path], Sequence[Extract]]
 
@@ -102,15 +107,26 @@ def _read_retailer_db(systems: Systems, day: date, folder: Path) -> list[Extract
 
 def _read_meter_files(systems: Systems, day: date, folder: Path) -> list[Extract]:
     """The day's deliveries, and those of earlier days that are new or changed since they were read."""
-    from loaders.sources.landing import LocalLanding, days_to_extract  # noqa: PLC0415 - loaded when used
-    from loaders.sources.meter_files import extract_meter_files, known_deliveries  # noqa: PLC0415 - loaded when used
+    from loaders.archive import open_archive  # noqa: PLC0415 - loaded when used
+    from loaders.sources.landing import days_to_extract, open_landing  # noqa: PLC0415 - loaded when used
+    from loaders.sources.meter_files import (  # noqa: PLC0415 - loaded when used
+        ReadOptions,
+        extract_meter_files,
+        known_deliveries,
+    )
 
-    landing = LocalLanding(Path(systems.settings.require("LANDING")))
-    first = systems.settings.first_day
+    settings = systems.settings
+    landing = open_landing(settings.require("LANDING"))
+    archive = settings.get("ARCHIVE")
+    options = ReadOptions(archive=open_archive(archive) if archive else None)
+    elsewhere = function_reader(settings)
+    first = settings.first_day
     known = known_deliveries(systems.warehouse, first, day)
-    listing = {one: landing.list_files(one) for one in landing.list_days() if first <= one <= day}
+    listing = landing.list_between(first, day)
     return [
-        extract_meter_files(landing, one, folder / one.isoformat(), known.get(one, ()))
+        extract_meter_files(
+            landing, one, folder / one.isoformat(), known.get(one, ()), options=options, read_elsewhere=elsewhere
+        )
         for one in days_to_extract(day, first, listing, known)
     ]
 
@@ -182,7 +198,7 @@ def _read_plans_api(systems: Systems, day: date, folder: Path) -> list[Extract]:
     return [extract]
 
 
-SOURCES: Final = (
+SOURCES: Final[tuple[Source, ...]] = (
     Source(
         "market_calendar",
         {"market_calendar": RAW_TABLES["market_calendar"].description},
@@ -209,3 +225,18 @@ SOURCES: Final = (
     Source("decisions", {"read_edits": RAW_TABLES["read_edits"].description}, _read_decisions, (), ("sql",)),
     Source("plans_api", _described(PLAN_TABLES, "plan_versions"), _read_plans_api, ("retailer_contract_plans",)),
 )
+
+
+def sources_of(settings: Settings) -> tuple[Source, ...]:
+    """The sources of a billing day; where robots fetch files, that comes before reading them."""
+    if not uipath_settings(settings).jobs:
+        return SOURCES
+
+    def read(systems: Systems, day: date, folder: Path) -> Sequence[Extract]:
+        from orchestration.robots import read_robot_files  # noqa: PLC0415 - robots are off by default
+
+        return read_robot_files(systems, day, folder)
+
+    told = {ROBOT_FILES: "Files that UiPath robots brought into the landing folder; meter_files reads them."}
+    after = tuple(replace(one, deps=(*one.deps, ROBOT_FILES)) if one.name == "meter_files" else one for one in SOURCES)
+    return (Source(ROBOT_FILES, told, read, (), ("uipath",)), *after)

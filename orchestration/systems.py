@@ -10,18 +10,19 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import dagster as dg
 
-from billsync.settings import Settings, load_settings
+from billsync.settings import ConfigurationError, Settings, load_settings
 from orchestration.dbt_runner import DbtTarget, dbt_target
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
+    from checks.data_sources import DataSource
     from loaders.warehouse import Warehouse
 
 RUN_LEASE: Final = "warehouse"
@@ -48,9 +49,9 @@ class Systems:
     @cached_property
     def warehouse(self) -> Warehouse:
         """The raw layer and queries; nothing is connected until it is used."""
-        from loaders.warehouse import open_warehouse  # noqa: PLC0415 - keeps DuckDB and Arrow out of definition loading
+        from billsync.warehouse import warehouse_of  # noqa: PLC0415 - keeps DuckDB and Arrow out of definition loading
 
-        return open_warehouse(self.settings.warehouse, duckdb_path=self.settings.duckdb_path)
+        return warehouse_of(self.settings)
 
     @cached_property
     def engine(self) -> Engine:
@@ -65,6 +66,23 @@ class Systems:
     def dbt(self) -> DbtTarget:
         """The dbt target of the warehouse."""
         return dbt_target(self.settings)
+
+    @property
+    def soda_source(self) -> DataSource:
+        """The warehouse as Soda's checks open it."""
+        from checks.data_sources import DuckDBSource, SqlServerSource  # noqa: PLC0415 - see warehouse
+
+        if self.settings.warehouse == "duckdb":
+            return DuckDBSource(self.settings.duckdb_path)
+        if self.settings.warehouse != "sqlserver":
+            msg = f"the table contracts have no data source for the warehouse {self.settings.warehouse}"
+            raise ConfigurationError(msg)
+        from billsync.warehouse import sqlserver_login  # noqa: PLC0415 - see warehouse
+        from loaders.sqlserver.connection import odbc_attributes, odbc_driver  # noqa: PLC0415 - see warehouse
+        from loaders.sqlserver.login import odbc_string  # noqa: PLC0415 - see warehouse
+
+        login = sqlserver_login(self.settings)
+        return SqlServerSource(odbc_string(login, odbc_driver(login)), partial(odbc_attributes, login))
 
     def ensure_raw_schema(self) -> None:
         """Create missing raw tables, once per run."""

@@ -155,6 +155,22 @@ def fault(home: Path, /, kind: str, **options: object) -> None:
     click.echo(f"{len(armed)} faults armed")
 
 
+@sandbox.command()
+@click.option("--status", type=click.Choice(["Successful", "Failed", "Retried", "Abandoned"]), default="Successful")
+@click.option("--reason", help="What the robots say of it.")
+@click.option("--file", "file_name", help="Run the waiting jobs too, and bring a file of this name.")
+@click.pass_obj
+@_plain_errors
+def robots(home: Path, status: str, reason: str | None, file_name: str | None) -> None:
+    """Let the pretend UiPath robots work on every waiting queue item."""
+    told = {} if reason is None else {"reason": reason}
+    worked = process.call(_url(home), "POST", "/control/uipath/work", {"status": status, **told})["worked"]
+    click.echo(f"worked {worked} queue items: {status}")
+    if file_name:
+        body = {"file": file_name, "text": "100,NEM12,202603051000,ROBOT,RETAILER\n900\n"}
+        click.echo(f"ran {process.call(_url(home), 'POST', '/control/uipath/run', body)['ran']} jobs")
+
+
 def _url(home: Path) -> str:
     state = process.running(home)
     if not state:

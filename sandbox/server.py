@@ -1,4 +1,4 @@
-"""The sandbox's one process: metering API, plan register, SAP gateway and commands, all on one loopback port.
+"""The sandbox's one process: metering API, plan register, SAP gateway, UiPath and commands, all on one loopback port.
 
 Started by ``billsync sandbox up`` as ``python -m sandbox.server --home FOLDER``. Once it listens it writes
 ``sandbox.json`` (its addresses and pretend credentials, readable by its owner only). What stays out: what each
@@ -23,6 +23,8 @@ from sandbox.plans_api import PlansApi
 from sandbox.sap.control import SapControl
 from sandbox.sap.service import mount_sap
 from sandbox.state import Credentials, credentials_of, write_private_json
+from sandbox.uipath import BASE_PATH as UIPATH_PATH
+from sandbox.uipath import FOLDER_PATH, TOKEN_PATH, UipathOrchestrator
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 8470
@@ -41,6 +43,7 @@ def build_router(home: Path, credentials: Credentials, faults: FaultStore) -> tu
     sap = mount_sap(
         router, home, user=credentials.sap_user, password=credentials.sap_password, client=credentials.sap_client
     )
+    UipathOrchestrator(home, credentials).register(router)
     _register_control(router, home, faults)
     return router, sap
 
@@ -86,6 +89,11 @@ def settings_of(home: Path, url: str, credentials: Credentials, confirmations: s
         "BILLSYNC_SAP_PASSWORD": credentials.sap_password,
         "BILLSYNC_SAP_CLIENT": credentials.sap_client,
         "BILLSYNC_SAP_CONFIRMATIONS_LISTEN": confirmations,
+        "BILLSYNC_UIPATH_URL": f"{url}{UIPATH_PATH}",
+        "BILLSYNC_UIPATH_TOKEN_URL": f"{url}{TOKEN_PATH}",
+        "BILLSYNC_UIPATH_CLIENT_ID": credentials.uipath_client_id,
+        "BILLSYNC_UIPATH_CLIENT_SECRET": credentials.uipath_client_secret,
+        "BILLSYNC_UIPATH_FOLDER": FOLDER_PATH,
     }
 
 

@@ -17,15 +17,30 @@ class Credentials:
     sap_user: str
     sap_password: str
     sap_client: str
+    uipath_token: str
+    uipath_client_id: str
+    uipath_client_secret: str
 
 
 def credentials_of(home: Path) -> Credentials:
     """Give a sandbox's credentials; made once, so that a restart does not lock its clients out."""
     path = home / "credentials.json"
-    if not path.is_file():
-        made = Credentials(secrets.token_urlsafe(24), "BILLSYNC", secrets.token_urlsafe(18), "100")
-        write_private_json(path, asdict(made))
-    return Credentials(**json.loads(path.read_text(encoding="utf-8")))
+    kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    made = asdict(
+        Credentials(
+            metering_token=secrets.token_urlsafe(24),
+            sap_user="BILLSYNC",
+            sap_password=secrets.token_urlsafe(18),
+            sap_client="100",
+            uipath_token=secrets.token_urlsafe(24),
+            uipath_client_id="billsync",
+            uipath_client_secret=secrets.token_urlsafe(24),
+        )
+    )
+    if set(made) - set(kept):
+        # New, or of a sandbox that had fewer systems.
+        write_private_json(path, {**made, **kept})
+    return Credentials(**{**made, **kept})
 
 
 def write_private_json(path: Path, payload: object) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from loaders.errors import MissingTableError
 from loaders.warehouse import Warehouse
 
 Row = Mapping[str, Any]
@@ -40,12 +41,10 @@ class Query:
         Raises:
             LoaderError: when the warehouse cannot be read.
         """
-        import duckdb  # noqa: PLC0415 - only to tell a missing table from a real failure
-
         parameters = [bill[name] for name in _PARAMETER.findall(self.sql)]
         try:
             return list(warehouse.fetch(_PARAMETER.sub("?", self.sql), parameters))
-        except duckdb.CatalogException:
+        except MissingTableError:
             if self.may_be_missing:
                 return []
             raise
@@ -233,7 +232,7 @@ order by bill_version
 BILL_AS_OF: Final = Query(
     "The bill as the last version known at an instant had it.",
     BILL.sql.replace("marts.fct_shadow_bills", "marts.fct_shadow_bill_versions")
-    + " and coalesce(known_from_at, cast('1900-01-01' as timestamp)) <= :as_of order by bill_version desc",
+    + " and (known_from_at is null or known_from_at <= :as_of) order by bill_version desc",
     may_be_missing=True,
 )
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
+from loaders.errors import MissingTableError
 from loaders.warehouse import Warehouse
 
 Row = Mapping[str, Any]
@@ -40,11 +41,9 @@ class Query:
     def run(self, warehouse: Warehouse, days: Mapping[str, date]) -> list[Row]:
         """Ask the warehouse."""
         parameters = [days[name].isoformat() for name in _PARAMETER.findall(self.sql)]
-        import duckdb  # noqa: PLC0415 - only to tell a missing table from a real failure
-
         try:
             return list(warehouse.fetch(_PARAMETER.sub("cast(? as date)", self.sql), parameters))
-        except duckdb.CatalogException:
+        except MissingTableError:
             if self.may_be_missing:
                 return []
             raise

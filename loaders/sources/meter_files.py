@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -17,6 +17,7 @@ from datetime import UTC, date, datetime
 from multiprocessing import get_context
 from pathlib import Path
 
+from loaders.archive import Archive, opened_delivery
 from loaders.sources.archives import ArchiveLimits, Member, iter_members
 from loaders.sources.extract import Extract
 from loaders.sources.landing import DeliveredFile, Landing
@@ -36,14 +37,28 @@ _SHARED_FROM_BYTES = 48 * 1024 * 1024
 """Below it one process is done before a second one has started (measured: 60 MB/s against 1 s of imports)."""
 
 
+@dataclass(frozen=True)
+class ReadOptions:
+    """How files are read.
+
+    Attributes:
+        limits: bounds for archives that are delivered.
+        archive: where each file is kept as it was delivered, before any row of it is loaded.
+    """
+
+    limits: ArchiveLimits = field(default_factory=ArchiveLimits)
+    archive: Archive | None = None
+
+
 def extract_meter_files(
     landing: Landing,
     day: date,
     staging: Path,
     known_files: Iterable[DeliveredFile] = (),
     *,
-    limits: ArchiveLimits | None = None,
+    options: ReadOptions | None = None,
     workers: int = 2,
+    read_elsewhere: FilesReader | None = None,
 ) -> Extract:
     """Read every file delivered for a billing day.
 
@@ -52,22 +67,29 @@ def extract_meter_files(
         day: the billing day whose deliveries are read, all of them.
         staging: folder for the staged Parquet files, one per run.
         known_files: the day's deliveries that the raw layer has.
-        limits: bounds for archives.
+        options: bounds, and where files are kept.
         workers: processes that share the files of a large delivery.
+        read_elsewhere: reads the files in place of this process, with the same outcome.
 
     Returns:
         An extract that replaces the day's files. When the whole delivery has disappeared although it was read before
         (archived by the retailer), the extract holds no writes and what the raw layer has stays.
     """
     delivered = landing.list_files(day)
+    unfinished = [
+        f"{day}: the upload of {name} has not ended; it is read when it has" for name in landing.unfinished(day)
+    ]
     known = set(known_files)
     if known and not delivered:
         detail = {
             "files": 0,
             "kept": f"the {len(known)} files read before are no longer in the landing; their rows stay",
         }
-        return Extract("meter_files", [], {}, [], detail)
-    results = _read_all(landing, day, staging, _shares(delivered, workers), limits or ArchiveLimits())
+        return Extract("meter_files", [], {}, [], detail, unfinished)
+    if read_elsewhere is not None:
+        results = read_elsewhere(landing, day, staging, delivered)
+    else:
+        results = _read_all(landing, day, staging, _shares(delivered, workers), options or ReadOptions())
     scope = {"billing_day": day, "source": SOURCE}
     writes = [
         RawWrite(table, scope, [path for result in results for path in result.files[table]])
@@ -75,16 +97,25 @@ def extract_meter_files(
     ]
     counts = {table: sum(result.row_counts[table] for result in results) for table in METER_TABLE_NAMES}
     summary = FileSummary.merged([result.summary for result in results])
-    return Extract("meter_files", writes, counts, summary.preview, summary.detail(len(delivered)))
+    return Extract("meter_files", writes, counts, summary.preview, summary.detail(len(delivered)), unfinished)
 
 
 @dataclass(frozen=True)
-class _Read:
-    """What came of a share of the files."""
+class FilesRead:
+    """What came of reading some of a day's files.
+
+    Attributes:
+        files: staged Parquet files by raw table.
+        row_counts: rows by raw table.
+        summary: what the run shows of the files.
+    """
 
     files: dict[str, list[Path]]
     row_counts: dict[str, int]
     summary: FileSummary
+
+
+FilesReader = Callable[[Landing, date, Path, Sequence[DeliveredFile]], list[FilesRead]]
 
 
 def _shares(delivered: Sequence[DeliveredFile], workers: int) -> list[list[DeliveredFile]]:
@@ -101,33 +132,41 @@ def _shares(delivered: Sequence[DeliveredFile], workers: int) -> list[list[Deliv
 
 
 def _read_all(
-    landing: Landing, day: date, staging: Path, shares: Sequence[list[DeliveredFile]], limits: ArchiveLimits
-) -> list[_Read]:
+    landing: Landing,
+    day: date,
+    staging: Path,
+    shares: Sequence[list[DeliveredFile]],
+    options: ReadOptions,
+) -> list[FilesRead]:
     """Read the shares, each in a process of its own when there are several."""
     if len(shares) > 1:
-        reads = [(landing, day, staging / f"part-{place}", share, limits) for place, share in enumerate(shares)]
+        reads = [(landing, day, staging / f"part-{place}", share, options) for place, share in enumerate(shares)]
         try:
             # Spawned, not forked: the run's threads (DuckDB, Arrow) do not survive a fork.
             with ProcessPoolExecutor(len(reads), mp_context=get_context("spawn")) as pool:
-                return list(pool.map(_read_share, *zip(*reads, strict=True)))
+                return list(pool.map(read_files, *zip(*reads, strict=True)))
         except BrokenProcessPool:
             # No second process to be had here (an unguarded script, a killed child): slower, not wrong.
             _log.warning("Reading the files of %s in one process, as no others could be started", day)
     everything = [file for share in shares for file in share]
-    return [_read_share(landing, day, staging / "all", everything, limits)]
+    return [read_files(landing, day, staging / "all", everything, options)]
 
 
-def _read_share(
-    landing: Landing, day: date, staging: Path, delivered: Sequence[DeliveredFile], limits: ArchiveLimits
-) -> _Read:
-    """Read some of a day's files."""
+def read_files(
+    landing: Landing,
+    day: date,
+    staging: Path,
+    delivered: Sequence[DeliveredFile],
+    options: ReadOptions,
+) -> FilesRead:
+    """Read some of a day's files in this process; each is archived first where there is an archive."""
     rows = MeterRows(day, SOURCE, staging)
     summary = FileSummary()
     for file in delivered:
-        with landing.open(day, file.name) as stream:
-            for member in iter_members(stream, _printable(file.name), limits):
+        with opened_delivery(landing, day, file, options.archive, staging) as stream:
+            for member in iter_members(stream, _printable(file.name), options.limits):
                 read_member(member, file, rows, summary)
-    return _Read(rows.close(), rows.row_counts, summary)
+    return FilesRead(rows.close(), rows.row_counts, summary)
 
 
 def known_deliveries(warehouse: Warehouse, first_day: date, last_day: date) -> dict[date, set[DeliveredFile]]:

@@ -34,6 +34,9 @@ class RawWrite:
 class Warehouse(Protocol):
     """The raw layer of one warehouse."""
 
+    def exists(self) -> bool:
+        """Whether a first run has made the raw layer."""
+
     def ensure_raw_schema(self) -> None:
         """Create schema ``raw`` and every raw table that is missing; changes nothing when all is there."""
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import duckdb
 
-from loaders.errors import LoaderError, PermanentError, TransientError
+from loaders.errors import LoaderError, MissingTableError, PermanentError, TransientError
 from loaders.warehouse.base import RawWrite, scope_predicate, staged_row_count
 from loaders.warehouse.schema import RAW_TABLES, RawTable
 
@@ -41,6 +41,10 @@ class DuckDBWarehouse:
     memory_limit: str | None = None
     threads: int | None = None
     lock_wait_seconds: float = 60.0
+
+    def exists(self) -> bool:
+        """Whether there is a file; see :class:`Warehouse`."""
+        return self.path.exists()
 
     def ensure_raw_schema(self) -> None:
         """Create what is missing of schema ``raw``."""
@@ -78,7 +82,7 @@ class DuckDBWarehouse:
 
     def stream(self, sql: str, params: Sequence[object] = ()) -> Iterator[dict[str, object]]:
         """Read rows one by one; see :class:`Warehouse`."""
-        if not self.path.exists():
+        if not self.exists():
             raise PermanentError(
                 "Reading the warehouse", f"{self.path.name} does not exist yet", "Run a billing day first."
             )
@@ -94,7 +98,7 @@ class DuckDBWarehouse:
 
         Measured: opening takes some 40 ms of processor time, a query of a small mart one.
         """
-        if not self.path.exists():
+        if not self.exists():
             yield
             return
         with self._connect("Reading the warehouse", read_only=True):
@@ -107,6 +111,8 @@ class DuckDBWarehouse:
             yield connection
         except LoaderError:
             raise
+        except duckdb.CatalogException as error:
+            raise MissingTableError(what, str(error), "Run the billing day that makes it first.") from error
         except duckdb.OutOfMemoryException as error:
             raise PermanentError(what, f"out of memory ({error})", "Give the warehouse more memory.") from error
         except (duckdb.IOException, OSError) as error:

@@ -22,7 +22,7 @@ from loaders.sources.extract import Extract
 from orchestration.assets.transform import DUCKDB_POOL
 from orchestration.outcomes import FAILED, READ, SourceOutcome, failed_sources, outcome_write
 from orchestration.partitions import days_between, run_window
-from orchestration.sources import SOURCES, Source
+from orchestration.sources import Source
 from orchestration.systems import Systems
 from orchestration.translation import FRESH_BY_MORNING, owner_of, raw_key
 
@@ -46,9 +46,11 @@ class _Tally:
     warnings: list[str] = field(default_factory=list)
 
 
-def build_extract_assets(partitions_def: dg.PartitionsDefinition[str]) -> list[dg.AssetsDefinition]:
+def build_extract_assets(
+    partitions_def: dg.PartitionsDefinition[str], sources: Sequence[Source]
+) -> list[dg.AssetsDefinition]:
     """One multi-asset per source, and the asset of their outcomes."""
-    return [*(_source_asset(source, partitions_def) for source in SOURCES), _outcomes_asset(partitions_def)]
+    return [*(_source_asset(source, partitions_def) for source in sources), _outcomes_asset(partitions_def, sources)]
 
 
 def _source_asset(source: Source, partitions_def: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
@@ -164,10 +166,10 @@ def _cell(value: str | None) -> str:
     return text if len(text) <= PREVIEW_CELL else text[: PREVIEW_CELL - 1] + "…"
 
 
-def _outcomes_asset(partitions_def: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+def _outcomes_asset(partitions_def: dg.PartitionsDefinition[str], sources: Sequence[Source]) -> dg.AssetsDefinition:
     @dg.asset(
         key=raw_key("source_outcomes"),
-        deps=[raw_key(table) for source in SOURCES for table in source.tables],
+        deps=[raw_key(table) for source in sources for table in source.tables],
         description="How the last read of each source went for a billing day; a failed source keeps its old rows.",
         group_name="sources",
         owners=[owner_of("sources")],

@@ -4,8 +4,9 @@ What belongs here: telling what is new from what the warehouse has read, and ask
 files (``loaders/sources``) and finding the bills that they reach (dbt).
 
 What is new is decided by content against the raw layer, never by a cursor: a lost cursor starts nothing twice, and a
-file that was only touched starts nothing at all. Dagster forgets nothing that was asked for under a run key, so the key
-carries the attempt too: a run that failed is asked for again, a few times, and then a person is told.
+file that was only touched starts nothing at all. The cursor only says when all days were last found read; until the
+next look at all of them, recent days are listed and no others. Dagster forgets nothing that was asked for under a run
+key, so the key carries the attempt too: a run that failed is asked for again, a few times, and then a person is told.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
-from pathlib import Path
 from typing import Final
 
 import dagster as dg
@@ -23,7 +23,7 @@ from billsync.alerts import Alert, send_once
 from billsync.settings import ConfigurationError
 from loaders.errors import LoaderError
 from loaders.sources.archives import ArchiveLimits, iter_members
-from loaders.sources.landing import DeliveredFile, Landing, LocalLanding
+from loaders.sources.landing import DeliveredFile, Landing, open_landing
 from loaders.sources.meter_files import known_deliveries
 from loaders.sources.unreadable import UnreadableFileError
 from loaders.warehouse import Warehouse
@@ -36,8 +36,12 @@ HOURS_UNTIL_LATE: Final = 30
 MOST_ATTEMPTS: Final = 3
 CONTENT_TAG: Final = "billsync/arrived_content"
 TICK_SECONDS: Final = 300
+# Between two looks at every day, only days are listed that late files and revisions are usual for.
+RECENT_DAYS: Final = 40
+HOURS_BETWEEN_FULL_LOOKS: Final = 6
+ALL_READ: Final = "every delivery has been read"
 _CHUNK: Final = 1024 * 1024
-_NOT_FINISHED: Final = (
+NOT_FINISHED: Final = (
     dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING,
 )  # fmt: skip
@@ -90,23 +94,34 @@ def find_arrival(landing: Landing, warehouse: Warehouse, first_day: date, now: d
         LoaderError: the landing or the warehouse cannot be read now.
     """
     run_days = days_run(warehouse)
-    days = [day for day in landing.list_days() if day >= first_day and is_late(day, run_days, now)]
-    if not days:
+    landed = landing.list_between(first_day, date.max)
+    listing = {day: files for day, files in landed.items() if is_late(day, run_days, now)}
+    if not listing:
         return None
-    known = known_deliveries(warehouse, min(days), max(days))
-    unread = unread_files({day: landing.list_files(day) for day in days}, known)
-    hashes = known_hashes(warehouse, unread)
-    pending: dict[date, dict[str, str]] = {}
-    for day, files in unread.items():
-        for file in files:
-            members = member_hashes(landing, day, file.name)
-            if sorted(members) != sorted(hashes.get((day, file.name), ())):
-                pending.setdefault(day, {})[file.name] = ",".join(members)
+    unread = unread_files(listing, known_deliveries(warehouse, min(listing), max(listing)))
+    pending = contents_by_stamp(unread) if landing.stamps_follow_content else new_contents(landing, warehouse, unread)
     if not pending:
         return None
     lines = [f"{day}/{name}:{pending[day][name]}" for day in sorted(pending) for name in sorted(pending[day])]
     content = hashlib.sha256("\n".join(lines).encode()).hexdigest()[:32]
     return Arrival(day_to_run(pending, run_days), content, len(lines))
+
+
+def contents_by_stamp(unread: Pending) -> dict[date, dict[str, str]]:
+    """What identifies each unread file where a stamp belongs to one content: the stamp."""
+    return {day: {file.name: file.stamp for file in files} for day, files in unread.items()}
+
+
+def new_contents(landing: Landing, warehouse: Warehouse, unread: Pending) -> dict[date, dict[str, str]]:
+    """What identifies each unread file where a stamp changes by a mere touch: its hashes, unless they are known."""
+    hashes = known_hashes(warehouse, unread)
+    pending: dict[date, dict[str, str]] = {}
+    for day, files in unread.items():
+        for file in files:
+            members = member_hashes(landing, day, file)
+            if sorted(members) != sorted(hashes.get((day, file.name), ())):
+                pending.setdefault(day, {})[file.name] = ",".join(members)
+    return pending
 
 
 def days_run(warehouse: Warehouse) -> set[date]:
@@ -128,17 +143,17 @@ def known_hashes(warehouse: Warehouse, days: Collection[date]) -> dict[tuple[dat
     return found
 
 
-def member_hashes(landing: Landing, day: date, name: str) -> list[str]:
+def member_hashes(landing: Landing, day: date, file: DeliveredFile) -> list[str]:
     """The hash of each text in a delivered file, as the raw layer counts them; of the whole file when it has none."""
     hashes: list[str] = []
     try:
-        with landing.open(day, name) as stream:
-            for member in iter_members(stream, name, ArchiveLimits()):
+        with landing.open(day, file) as stream:
+            for member in iter_members(stream, file.name, ArchiveLimits()):
                 if member.stream is None:
                     raise member.error or UnreadableFileError("FILE_UNREADABLE", "The file cannot be opened.")
                 hashes.append(_hash(member.stream.read))
     except UnreadableFileError:
-        with landing.open(day, name) as stream:
+        with landing.open(day, file) as stream:
             return [_hash(stream.read)]
     return hashes
 
@@ -150,21 +165,33 @@ def _hash(read: Callable[[int], bytes]) -> str:
     return digest.hexdigest()
 
 
-def look_for_arrivals(systems: Systems, instance: dg.DagsterInstance, now: datetime) -> dg.RunRequest | dg.SkipReason:
+def is_full_look_due(cursor: str | None, now: datetime) -> bool:
+    """Whether every day is to be listed: when nobody knows when that was last done, or it is long ago."""
+    try:
+        return now - datetime.fromisoformat(cursor or "") >= timedelta(hours=HOURS_BETWEEN_FULL_LOOKS)
+    except (ValueError, TypeError):
+        return True
+
+
+def look_for_arrivals(
+    systems: Systems, instance: dg.DagsterInstance, now: datetime, *, is_full_look: bool = True
+) -> dg.RunRequest | dg.SkipReason:
     """One tick: ask for a run when something has landed that none has read, unless one works or too many failed."""
     settings = systems.settings
-    if instance.get_runs_count(dg.RunsFilter(job_name=BILLING_DAY, statuses=list(_NOT_FINISHED))):
+    if instance.get_runs_count(dg.RunsFilter(job_name=BILLING_DAY, statuses=list(NOT_FINISHED))):
         return dg.SkipReason("a billing day is running; what waits is looked at again after it")
     try:
-        if settings.warehouse == "duckdb" and not settings.duckdb_path.exists():
+        if not systems.warehouse.exists():
             # Before the first run; later, creating tables here could hold up a run that writes.
             systems.ensure_raw_schema()
-        landing = LocalLanding(Path(settings.require("LANDING")))
-        arrival = find_arrival(landing, systems.warehouse, settings.first_day, now)
+        landing = open_landing(settings.require("LANDING"))
+        recent = now.astimezone(MARKET_TIME).date() - timedelta(days=RECENT_DAYS)
+        first_day = settings.first_day if is_full_look else max(settings.first_day, recent)
+        arrival = find_arrival(landing, systems.warehouse, first_day, now)
     except (LoaderError, ConfigurationError, OSError) as error:
         return dg.SkipReason(f"cannot look now: {' '.join(str(error).split())}")
     if arrival is None:
-        return dg.SkipReason("every delivery has been read")
+        return dg.SkipReason(ALL_READ)
     tried = instance.get_runs_count(dg.RunsFilter(tags={CONTENT_TAG: arrival.content}))
     if tried >= MOST_ATTEMPTS:
         send_once(systems.engine, settings.alert_urls, alert_of(arrival), settings.secrets)
@@ -197,6 +224,11 @@ def build_arrival_sensor(*, runs_by_default: bool) -> dg.SensorDefinition:
         description="Starts a billing day when late files or revisions land; once per content, also without a cursor.",
     )
     def run_when_data_land(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        return look_for_arrivals(Systems(), context.instance, datetime.now(UTC))
+        now = datetime.now(UTC)
+        is_full_look = is_full_look_due(context.cursor, now)
+        answer = look_for_arrivals(Systems(), context.instance, now, is_full_look=is_full_look)
+        if is_full_look and isinstance(answer, dg.SkipReason) and answer.skip_message == ALL_READ:
+            context.update_cursor(now.isoformat())
+        return answer
 
     return run_when_data_land

@@ -14,7 +14,7 @@ from tests.properties.pricing_warehouse import Case, PricingWarehouse
 
 FIRST, LAST = date(2026, 3, 2), date(2026, 3, 5)
 EVERY_DAY = ["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"]
-MODELS = ["+int_bills__price", "+int_problems__plan_not_priceable", "+int_problems__plan_field_unknown"]
+MODELS = ["+int_bills__price", "+int_problems__plan_stops_bill"]
 
 Plan = dict[str, Any]
 
@@ -150,10 +150,7 @@ def test_sound_plan_beside_the_bad_ones_is_billed_to_the_cent(priced: PricingWar
 
 
 def test_every_contract_on_a_bad_plan_goes_to_the_queue_and_no_other(priced: PricingWarehouse) -> None:
-    rows = priced.fetch(
-        "select contract_id, rule_code from intermediate.int_problems__plan_not_priceable "
-        "union all select contract_id, rule_code from intermediate.int_problems__plan_field_unknown"
-    )
+    rows = priced.fetch("select contract_id, rule_code from intermediate.int_problems__plan_stops_bill")
     found = {row["contract_id"]: row["rule_code"] for row in rows}
     expected = {
         f"{number:010}": "PLAN_FIELD_UNKNOWN" if plan_id == "UNKNOWNDAY" else "PLAN_NOT_PRICEABLE"

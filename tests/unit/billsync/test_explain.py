@@ -17,7 +17,7 @@ from rich.console import Console
 from billsync.cli import main
 from billsync.explain import NoSuchBillError, as_json, explain_bill, plain_lines, print_rich
 from billsync.explain.rules import rule_sentence
-from loaders.warehouse import DuckDBWarehouse
+from loaders.warehouse.duckdb_warehouse import DuckDBWarehouse
 
 READY, HELD, UNPRICED, BASIC, WRONG = (f"000000004{n}" for n in range(5))
 OLD_PERIOD = (date(2026, 1, 5), date(2026, 2, 4))

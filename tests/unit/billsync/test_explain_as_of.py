@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from billsync.cli import main
 from billsync.explain import NoSuchBillError, explain_bill
-from loaders.warehouse import DuckDBWarehouse
+from loaders.warehouse.duckdb_warehouse import DuckDBWarehouse
 
 PERIOD = (date(2026, 2, 5), date(2026, 3, 5))
 BILL = """contract_id varchar, period_start_date date, period_end_date date, billing_day date, bill_version integer,

@@ -16,7 +16,7 @@ from billsync.report.figures import bars, columns, nice_step, shares
 from billsync.report.queries import QUERIES
 from billsync.report.verdict import judge
 from billsync.report.words import NOTHING, clean, money, number, seconds, signed_money
-from loaders.warehouse import DuckDBWarehouse
+from loaders.warehouse.duckdb_warehouse import DuckDBWarehouse
 
 DAY = date(2026, 3, 5)
 HOSTILE = '<script>alert("1")</script> & <img src=https://evil.test/x> "\' jane@example.com'

@@ -8,13 +8,14 @@ from types import SimpleNamespace
 import duckdb
 import pytest
 
+from checks.data_sources import DuckDBSource
 from checks.runner import (
     CheckOutcome,
     check_name,
     outcome_of,
     read_contract,
     read_contracts,
-    verify_duckdb,
+    verify_contracts,
 )
 
 CONTRACT = """
@@ -54,7 +55,7 @@ def _warehouse(folder: Path, *rows: str) -> Path:
 
 
 def _outcomes(folder: Path, warehouse: Path) -> dict[str, str]:
-    return {one.name: one.outcome for one in verify_duckdb(read_contracts(folder), warehouse)}
+    return {one.name: one.outcome for one in verify_contracts(read_contracts(folder), DuckDBSource(warehouse))}
 
 
 def test_read_contract_names_checks_as_soda_paths_them(tmp_path: Path) -> None:
@@ -97,7 +98,7 @@ def test_verify_of_a_missing_table_evaluates_nothing_and_blocks(tmp_path: Path) 
     _contract(tmp_path)
     warehouse = tmp_path / "warehouse.duckdb"
     duckdb.connect(str(warehouse)).close()
-    outcomes = verify_duckdb(read_contracts(tmp_path), warehouse)
+    outcomes = verify_contracts(read_contracts(tmp_path), DuckDBSource(warehouse))
     assert len(outcomes) == 6
     assert all(one.blocks and not one.passed for one in outcomes)
 

@@ -15,7 +15,13 @@ from loaders.sources.landing import LocalLanding
 from loaders.sources.meter_files import extract_meter_files
 from orchestration.jobs import BILLING_DAY
 from orchestration.outcomes import READ, SourceOutcome, outcome_write
-from orchestration.sensors.arrivals import CONTENT_TAG, MOST_ATTEMPTS, look_for_arrivals
+from orchestration.sensors.arrivals import (
+    CONTENT_TAG,
+    HOURS_BETWEEN_FULL_LOOKS,
+    MOST_ATTEMPTS,
+    build_arrival_sensor,
+    look_for_arrivals,
+)
 from orchestration.systems import Systems
 
 DAY, LATER = date(2026, 3, 5), date(2026, 4, 14)
@@ -31,8 +37,10 @@ class World:
         self.folder, self.instance = folder, instance
         self.landing = LocalLanding(folder / "landing")
         self.landing.folder.mkdir()
-        environ = {"BILLSYNC_ENV": "test", "BILLSYNC_HOME": str(folder), "BILLSYNC_LANDING": str(folder / "landing")}
-        self.systems = Systems(environ)
+        self.environ = {
+            "BILLSYNC_ENV": "test", "BILLSYNC_HOME": str(folder), "BILLSYNC_LANDING": str(folder / "landing"),
+        }  # fmt: skip
+        self.systems = Systems(self.environ)
 
     def land(self, day: date, content: bytes = FILE.encode(), name: str = "one.csv") -> Path:
         path = self.landing.folder / "nem12" / f"billing_day={day}" / name
@@ -68,7 +76,7 @@ def world(tmp_path: Path) -> Iterator[World]:
         yield World(tmp_path, instance)
 
 
-def _skipped(answer: dg.RunRequest | dg.SkipReason, words: str) -> bool:
+def _skipped(answer: dg.RunRequest | dg.SkipReason | None, words: str) -> bool:
     return isinstance(answer, dg.SkipReason) and words in (answer.skip_message or "")
 
 
@@ -143,6 +151,29 @@ def test_day_that_never_ran_goes_before_revisions_of_days_that_did(world: World)
     request = world.asked()
     assert request.partition_key == DAY.isoformat()
     assert CONTENT_TAG in request.tags
+
+
+def test_sensor_looks_at_every_day_when_its_cursor_is_lost_or_old_and_else_at_recent_ones(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in world.environ.items():
+        monkeypatch.setenv(name, value)
+    sensor = build_arrival_sensor(runs_by_default=False)
+
+    def tick(cursor: str | None) -> tuple[dg.RunRequest | dg.SkipReason | None, str | None]:
+        context = dg.build_sensor_context(instance=world.instance, cursor=cursor)
+        return sensor(context), context.cursor  # type: ignore[return-value]
+
+    answer, cursor = tick(None)
+    assert _skipped(answer, "every delivery has been read")
+    assert cursor is not None
+    world.land(DAY)
+    assert _skipped(tick(cursor)[0], "every delivery has been read")
+    old = (datetime.fromisoformat(cursor) - timedelta(hours=HOURS_BETWEEN_FULL_LOOKS)).isoformat()
+    requests = [tick(lost)[0] for lost in (old, None, "")]
+    keys = {request.run_key for request in requests if isinstance(request, dg.RunRequest)}
+    assert len(keys) == 1
+    assert tick(old)[1] == old
 
 
 def test_landing_that_cannot_be_listed_is_said_and_fails_no_tick(world: World) -> None:

@@ -31,7 +31,8 @@ socket.create_connection = refused
 import sqlite3, duckdb
 sqlite3.connect = duckdb.connect = refused
 from orchestration.definitions import defs
-import json
+import json, sys
+assert not [name for name in sys.modules if name.startswith(("loaders.uipath", "orchestration.robots"))]
 print(json.dumps(sorted(key.to_user_string() for key in defs.resolve_asset_graph().get_all_asset_keys())))
 """
 STEPS = {
@@ -163,3 +164,16 @@ def test_every_test_of_the_dbt_project_is_a_check_of_one_asset(definitions: dg.D
     checks = [key.name for key in definitions.resolve_asset_graph().asset_check_keys]
     assert tests - on_sources <= set(checks)
     assert sorted(name for name in checks if name in tests) == sorted(tests - on_sources)
+
+
+def test_definitions_with_robots_have_the_step_the_job_the_sensor_and_the_files_first(tmp_path: Path) -> None:
+    on = {"BILLSYNC_UIPATH_EXCEPTIONS": "1", "BILLSYNC_UIPATH_JOBS": "retailer=FetchMeterFiles"}
+    definitions = build_defs(load_settings({"BILLSYNC_HOME": str(tmp_path), **on}))
+    structure = definitions.resolve_job_def(BILLING_DAY).graph.dependency_structure
+    files = {one.node_name for one in structure.all_upstream_outputs_from_node("extract_meter_files")}
+    assert files == {"extract_robot_files"}
+    exceptions = {one.node_name for one in structure.all_upstream_outputs_from_node("robots")}
+    assert exceptions == {"exception_queue_after_load"}
+    assert "collect_from_robots" in {job.name for job in definitions.jobs or ()}
+    [sensor] = [one for one in definitions.sensors or () if one.name == "look_at_robots"]
+    assert sensor.default_status == dg.DefaultSensorStatus.STOPPED

@@ -16,7 +16,7 @@ from sandbox.metering_api import USAGE_PATH
 from sandbox.server import bind, build_router, settings_of
 from sandbox.state import Credentials
 
-CREDENTIALS = Credentials("t0ken", "USER", "secret", "100")
+CREDENTIALS = Credentials("t0ken", "USER", "secret", "100", "pat", "billsync", "app-secret")
 MONTH = {"oldest-date": "2026-02-01", "newest-date": "2026-02-28", "interval-reads": "FULL"}
 
 

@@ -1,5 +1,5 @@
 {#- A rule is one model int_problems__<rule>, added here. Those on plans and contracts' plans belong to pricing, those on
-    SAP's answers to int_problems__settlement. -#}
+    SAP's answers to int_problems__settlement; the three that keep a bill from being priced are int_problems__plan_stops_bill. -#}
 {%- set rules = [
     ref('int_problems__file_unreadable'),
     ref('int_problems__file_no_header'),
@@ -38,9 +38,7 @@
     ref('int_problems__order_without_data'),
     ref('int_problems__register_unknown'),
     ref('int_problems__reading_without_register'),
-    ref('int_problems__plan_unknown'),
-    ref('int_problems__plan_not_priceable'),
-    ref('int_problems__plan_field_unknown'),
+    ref('int_problems__plan_stops_bill'),
     ref('int_problems__plan_words'),
     ref('int_problems__source_unavailable'),
 ] -%}

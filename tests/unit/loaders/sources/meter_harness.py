@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from loaders.sources.landing import LocalLanding
+from loaders.sources.landing import Landing, LocalLanding
 from loaders.sources.meter_files import extract_meter_files
 from loaders.sources.meter_rows import METER_TABLE_NAMES
 
@@ -41,17 +41,17 @@ class Staged:
         return self.tables["meter_files"]
 
 
-def read_files(files: dict[str, bytes], **limits: Any) -> Staged:
+def read_files(files: dict[str, bytes], **options: Any) -> Staged:
     """Deliver files and extract the day."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "landing" / "nem12" / f"billing_day={DAY}"
         for name, content in files.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(content)
-        return read_landing(LocalLanding(Path(scratch) / "landing"), Path(scratch) / "staging", **limits)
+        return read_landing(LocalLanding(Path(scratch) / "landing"), Path(scratch) / "staging", **options)
 
 
-def read_landing(landing: LocalLanding, staging: Path, **options: Any) -> Staged:
+def read_landing(landing: Landing, staging: Path, **options: Any) -> Staged:
     """Extract the day and load the staged rows."""
     extract = extract_meter_files(landing, DAY, staging, **options)
     tables: dict[str, list[Row]] = {name: [] for name in METER_TABLE_NAMES}

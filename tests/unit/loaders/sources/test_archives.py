@@ -9,6 +9,7 @@ import zipfile
 import pytest
 
 from loaders.sources.archives import ArchiveLimits
+from loaders.sources.meter_files import ReadOptions
 from tests.unit.loaders.sources.meter_harness import day, header, mdff, read_files
 
 GOOD = mdff(header(), day()).encode()
@@ -118,6 +119,6 @@ def test_damaged_member_hides_neither_the_ones_before_nor_after() -> None:
     ids=["gzip bomb", "zip bomb", "members", "depth"],
 )
 def test_archive_beyond_a_limit_is_quarantined(content: bytes, limits: ArchiveLimits, code: str) -> None:
-    staged = read_files({"bomb": content}, limits=limits)
+    staged = read_files({"bomb": content}, options=ReadOptions(limits))
     assert [row["reason_code"] for row in staged.files] == [code]
     assert staged.intervals == []

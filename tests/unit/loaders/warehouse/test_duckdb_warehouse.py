@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from loaders.errors import PermanentError, TransientError
-from loaders.warehouse import DuckDBWarehouse, ParquetRowWriter, RawWrite, open_warehouse
+from loaders.warehouse import ParquetRowWriter, RawWrite, open_warehouse
+from loaders.warehouse.duckdb_warehouse import DuckDBWarehouse
 from loaders.warehouse.schema import RAW_TABLES
 
 D0, D1, D2 = date(2026, 3, 3), date(2026, 3, 4), date(2026, 3, 5)

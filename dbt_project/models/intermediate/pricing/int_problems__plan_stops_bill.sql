@@ -1,28 +1,28 @@
--- Contracts on a plan that is not in the tariff catalogue, or on no plan at all, in a period that is to be billed.
+-- Contracts whose bill cannot be priced beyond doubt, one row per plan and construct under the rule that found it: the plan is not in the
+-- tariff catalogue (PLAN_UNKNOWN), has a field or value that the standard does not name (PLAN_FIELD_UNKNOWN), or a construct
+-- without a certain price (PLAN_NOT_PRICEABLE).
 with problems as (
     select
+        rule_code,
         contract_id,
         period_start_date as first_market_date,
         period_end_date as last_market_date,
         {{ concat_text(["contract_id", "'|'", "plan_id", "'|'", "construct"]) }} as subject,
         min(reason) as detail
     from {{ ref('int_bill_problems__detect') }}
-    where rule_code = 'PLAN_UNKNOWN'
-    group by contract_id, period_start_date, period_end_date, plan_id, construct
+    where rule_code is not null
+    group by rule_code, contract_id, period_start_date, period_end_date, plan_id, construct
 )
 
 select
-    'PLAN_UNKNOWN' as rule_code,
+    problems.rule_code,
     problems.subject,
     due.nmi,
     cast(null as {{ text_type(4) }}) as nmi_suffix,
     problems.contract_id,
     problems.first_market_date,
     problems.last_market_date,
-    case
-        when due.billing_day < {{ date_literal(var('start_day')) }} then {{ date_literal(var('end_day')) }}
-        else due.billing_day
-    end as billing_day,
+    {{ filed_under('due.billing_day') }} as billing_day,
     problems.detail
 from problems
 inner join {{ ref('int_bill_periods__due') }} as due

@@ -1,0 +1,86 @@
+"""What UiPath robots do here, read from the settings; nothing unless somebody asks for it.
+
+What belongs here: text into checked values. What stays out: the names and their defaults (``settings``), and speaking
+to Orchestrator (``orchestration/robots``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit, urlunsplit
+
+from billsync.settings import ConfigurationError, Settings
+
+_CLOUD_SERVICE: Final = "orchestrator_"
+_LONGEST_WAIT: Final = 24 * 3600
+_JOB_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,30}")
+
+
+@dataclass(frozen=True)
+class UipathSettings:
+    """Checked values of ``BILLSYNC_UIPATH_*``.
+
+    Attributes:
+        hands_over_exceptions: whether exceptions go to robots' queues.
+        jobs: what a file's name begins with, and the process that fetches it.
+        job_wait_seconds: how long a run waits for such a file.
+    """
+
+    hands_over_exceptions: bool
+    jobs: Mapping[str, str]
+    job_wait_seconds: int
+
+    @property
+    def is_used(self) -> bool:
+        """Whether Orchestrator is needed at all."""
+        return self.hands_over_exceptions or bool(self.jobs)
+
+
+def uipath_settings(settings: Settings) -> UipathSettings:
+    """Read and check them.
+
+    Raises:
+        ConfigurationError: a value that is none; the message names the variable.
+    """
+    switch = settings.get("BILLSYNC_UIPATH_EXCEPTIONS") or "0"
+    if switch not in {"0", "1"}:
+        msg = f"BILLSYNC_UIPATH_EXCEPTIONS is {switch!r}; it must be 1 or 0"
+        raise ConfigurationError(msg)
+    wait = settings.get("BILLSYNC_UIPATH_JOB_WAIT") or ""
+    if not (wait.isascii() and wait.isdigit()) or not 1 <= int(wait) <= _LONGEST_WAIT:
+        msg = f"BILLSYNC_UIPATH_JOB_WAIT is {wait!r}; it must be whole seconds, at most {_LONGEST_WAIT}"
+        raise ConfigurationError(msg)
+    return UipathSettings(switch == "1", _jobs(settings.get("BILLSYNC_UIPATH_JOBS") or ""), int(wait))
+
+
+def token_url(settings: Settings) -> str:
+    """The identity server's token endpoint: the one named, or the one that belongs to Orchestrator's address.
+
+    Automation Cloud and Automation Suite serve it beside the tenant (``…/ORGANISATION/identity_/connect/token``), an
+    Orchestrator of one's own below its address (``…/identity/connect/token``).
+    """
+    named = settings.get("BILLSYNC_UIPATH_TOKEN_URL")
+    if named:
+        return named
+    parts = urlsplit(settings.require("BILLSYNC_UIPATH_URL"))
+    steps = [step for step in parts.path.split("/") if step]
+    is_cloud = len(steps) > 1 and steps[-1] == _CLOUD_SERVICE
+    place = [*steps[:-2], "identity_"] if is_cloud else [*steps, "identity"]
+    return urlunsplit((parts.scheme, parts.netloc, "/".join(["", *place, "connect", "token"]), "", ""))
+
+
+def _jobs(text: str) -> dict[str, str]:
+    jobs: dict[str, str] = {}
+    for part in filter(None, (one.strip() for one in text.split(","))):
+        name, mark, process = (one.strip() for one in part.partition("="))
+        if not mark or not process or not _JOB_NAME.fullmatch(name) or name in jobs:
+            msg = (
+                f"BILLSYNC_UIPATH_JOBS has {part!r}; it must be name=Process, parted by commas: each name once, of "
+                "letters, digits, - and _, at most 30, as the robot's files begin with it"
+            )
+            raise ConfigurationError(msg)
+        jobs[name] = process
+    return jobs

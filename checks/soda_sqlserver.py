@@ -1,0 +1,92 @@
+"""Soda's SQL Server data source with our own connection and two corrections.
+
+What belongs here: the classes that inherit from Soda's. What stays out: choosing a data source (``data_sources``).
+Imported only where SQL Server is the warehouse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyodbc
+from soda_core.common.sql_ast import COUNT, DISTINCT, TUPLE
+from soda_sqlserver.common.data_sources.sqlserver_data_source import SqlServerDataSourceImpl, SqlServerSqlDialect
+from soda_sqlserver.common.data_sources.sqlserver_data_source_connection import (
+    SqlServerDataSource,
+    SqlServerDataSourceConnection,
+    handle_datetime,
+    handle_datetimeoffset,
+)
+
+_DATETIMEOFFSET, _DATETIME = -155, -150
+_SEPARATOR = "nchar(31)"
+
+
+class ExactDialect(SqlServerSqlDialect, sqlglot_dialect="tsql"):  # type: ignore[misc, call-arg]
+    """T-SQL as Soda writes it, except for names and for keys of several columns."""
+
+    def get_database_prefix_index(self) -> int | None:
+        """Contracts name no database: the connection's is meant, as on every other warehouse."""
+        return None
+
+    def get_schema_prefix_index(self) -> int | None:
+        """The schema comes first then."""
+        return 0
+
+    def _build_tuple_sql(self, tuple: TUPLE) -> str:  # noqa: A002 - Soda's name
+        """Count distinct keys by the keys themselves.
+
+        Soda counts their CHECKSUM, which has 32 bits: among 100,000 different keys one pair has the same with
+        probability 0.7, and the contract would call it a duplicate.
+        """
+        if tuple.check_context(COUNT) and tuple.check_context(DISTINCT):
+            texts = [f"cast({self.build_expression_sql(one)} as nvarchar(max))" for one in tuple.expressions]
+            joined = f", {_SEPARATOR}, ".join(f"coalesce({text}, nchar(30))" for text in texts)
+            return f"(concat({joined}))"
+        return str(super()._build_tuple_sql(tuple))
+
+
+class OwnConnection(SqlServerDataSourceConnection):  # type: ignore[misc]
+    """A connection by a given ODBC string: every identity that the rest of the day can use, checks can use too."""
+
+    def __init__(
+        self, name: str, properties: Any, connection_string: str, attributes: Mapping[int, bytes] | None, timeout: int
+    ) -> None:
+        self._given = (connection_string, dict(attributes or {}), timeout)
+        super().__init__(name, properties)
+
+    def _create_connection(self, config: Any) -> Any:  # noqa: ARG002 - Soda's signature
+        connection_string, attributes, timeout = self._given
+        connection = pyodbc.connect(connection_string, attrs_before=attributes, timeout=timeout, autocommit=False)
+        connection.add_output_converter(_DATETIMEOFFSET, handle_datetimeoffset)
+        connection.add_output_converter(_DATETIME, handle_datetime)
+        self._detect_server_info(connection)
+        self.connection = connection
+        return connection
+
+
+class OwnSource(SqlServerDataSourceImpl, model_class=SqlServerDataSource):  # type: ignore[misc, call-arg]
+    """Soda's data source, speaking ``ExactDialect``."""
+
+    def _create_sql_dialect(self) -> ExactDialect:
+        return ExactDialect()
+
+
+def open_source(
+    name: str, connection_string: str, attributes: Mapping[int, bytes] | None, timeout_seconds: int
+) -> OwnSource:
+    """A connected data source.
+
+    Args:
+        name: its name in contracts.
+        connection_string: for the ODBC driver.
+        attributes: what the driver is handed beside it.
+        timeout_seconds: longest wait for a connection.
+    """
+    # Soda insists on the facts that the connection string has already.
+    model = SqlServerDataSource(
+        name=name, connection={"host": "see string", "database": "see string", "user": "-", "password": "-"}
+    )
+    connection = OwnConnection(name, model.connection_properties, connection_string, attributes, timeout_seconds)
+    return OwnSource(data_source_model=model, connection=connection)

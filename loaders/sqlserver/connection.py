@@ -1,0 +1,161 @@
+"""Connecting to SQL Server, and repeating a whole transaction that the server or the network gave up.
+
+What belongs here: opening a connection with the session settings that all our work needs, and the retry policy. What
+stays out: SQL of the raw layer (``loaders/warehouse``) and of the ledger (SQLAlchemy, ``loaders/operational_db.py``).
+"""
+
+from __future__ import annotations
+
+import logging
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Final, TypeVar
+
+import tenacity
+
+from loaders.errors import LoaderError, PermanentError, TransientError
+from loaders.sqlserver.errors import failure
+from loaders.sqlserver.login import SqlServerLogin, login_problem, mssql_python_string, odbc_string
+
+T = TypeVar("T")
+
+ATTEMPTS: Final = 4
+LONGEST_WAIT_SECONDS: Final = 8.0
+_ACCESS_TOKEN: Final = 1256
+_TOKEN_SCOPE: Final = "https://database.windows.net/.default"  # noqa: S105 - the audience's name, no secret
+
+logger = logging.getLogger(__name__)
+
+
+def session_settings(login: SqlServerLogin) -> str:
+    """What every session of ours is set to.
+
+    XACT_ABORT: an error in a statement ends the whole transaction; without it the statements after it would still be
+    committed. LOCK_TIMEOUT: SQL Server waits for ever by default.
+    """
+    return (
+        f"set xact_abort on; set nocount off; set lock_timeout {login.lock_timeout_seconds * 1000}; "
+        "set transaction isolation level read committed;"
+    )
+
+
+@contextmanager
+def connected(login: SqlServerLogin, what: str, *, autocommit: bool = False) -> Iterator[Any]:
+    """A connection for one piece of work; what has not been committed at its end is rolled back.
+
+    Args:
+        login: who and where.
+        what: the work, for messages.
+        autocommit: whether each statement is a transaction of its own.
+
+    Raises:
+        LoaderError: typed, for every error of the driver.
+    """
+    connection = None
+    try:
+        connection = open_connection(login, autocommit=autocommit)
+        yield connection
+    except LoaderError:
+        raise
+    except Exception as error:
+        if not is_driver_error(error):
+            raise
+        raise failure(what, error, login) from error
+    finally:
+        if connection is not None:
+            # A connection that is lost cannot be closed in an orderly way; the server ends its transaction.
+            with suppress(Exception):
+                if not autocommit:
+                    connection.rollback()
+            with suppress(Exception):
+                connection.close()
+
+
+def open_connection(login: SqlServerLogin, *, autocommit: bool = False) -> Any:
+    """A DB-API connection of the login's driver, its session set up.
+
+    Raises:
+        PermanentError: the login contradicts itself; nobody was asked.
+        Exception: the driver's own.
+    """
+    if problem := login_problem(login):
+        raise PermanentError(f"Connecting to {login.shown}", problem, "Correct the BILLSYNC_SQLSERVER_ settings.")
+    opener = _open_pyodbc if login.backend == "pyodbc" else _open_mssql_python
+    connection = opener(login, autocommit=autocommit)
+    connection.timeout = login.query_timeout_seconds
+    cursor = connection.cursor()
+    cursor.execute(session_settings(login))
+    cursor.close()
+    if not autocommit:
+        connection.commit()
+    return connection
+
+
+def _open_mssql_python(login: SqlServerLogin, *, autocommit: bool) -> Any:
+    import mssql_python  # noqa: PLC0415 - loads the driver's library; only where SQL Server is used
+
+    return mssql_python.connect(mssql_python_string(login), autocommit=autocommit, timeout=login.login_timeout_seconds)
+
+
+def _open_pyodbc(login: SqlServerLogin, *, autocommit: bool) -> Any:
+    import pyodbc  # noqa: PLC0415 - see _open_mssql_python
+
+    return pyodbc.connect(
+        odbc_string(login, login.driver),
+        autocommit=autocommit,
+        timeout=login.login_timeout_seconds,
+    )
+
+
+def odbc_driver(login: SqlServerLogin) -> str:
+    """The driver for tools that know only pyodbc: the one that mssql-python brings, unless pyodbc is the backend."""
+    if login.backend == "pyodbc":
+        return login.driver
+    from mssql_python.odbc_provider import ProviderManager  # noqa: PLC0415 - see _open_mssql_python
+
+    path = ProviderManager.get_info()["driver_path"]
+    if not path:
+        raise PermanentError(
+            f"Connecting to {login.shown}",
+            "mssql-python does not tell where its ODBC driver is",
+            "Install the package mssql-python-odbc, or an ODBC Driver 18 and set BILLSYNC_SQLSERVER_BACKEND=pyodbc.",
+        )
+    return str(path)
+
+
+def odbc_attributes(login: SqlServerLogin) -> dict[int, bytes] | None:
+    """What the ODBC driver is given beside its connection string: the token of the default Entra identity."""
+    if login.authentication != "ActiveDirectoryDefault":
+        return None
+    from azure.identity import DefaultAzureCredential  # noqa: PLC0415 - only where this way is chosen
+
+    token = DefaultAzureCredential().get_token(_TOKEN_SCOPE).token.encode("utf-16-le")
+    return {_ACCESS_TOKEN: struct.pack("<i", len(token)) + token}
+
+
+def is_driver_error(error: BaseException) -> bool:
+    """Whether a driver raised it, told by the package of its class: the other driver need not be there."""
+    return any(kind.__module__.partition(".")[0] in {"mssql_python", "pyodbc"} for kind in type(error).__mro__)
+
+
+def repeated(
+    work: Callable[[], T], *, attempts: int = ATTEMPTS, longest_wait_seconds: float = LONGEST_WAIT_SECONDS
+) -> T:
+    """Do a whole transaction, again when it failed in a way that passes, with growing and jittered waits.
+
+    The work must be such that doing it twice is like doing it once: an answer to its commit can be lost.
+    """
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(TransientError),
+        stop=tenacity.stop_after_attempt(attempts),
+        wait=tenacity.wait_random_exponential(multiplier=0.5, max=longest_wait_seconds),
+        before_sleep=_log_repeat,
+        reraise=True,
+    )
+    return retrying(work)
+
+
+def _log_repeat(state: tenacity.RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    logger.warning("attempt %d failed, it is tried again: %s", state.attempt_number, error)
