@@ -182,6 +182,17 @@ def kind_of(found: ServerError) -> Kind:
     return Kind.OTHER
 
 
+def is_passing(text: str) -> bool:
+    """Whether an error that a tool shows only as text is one that may be gone when it is tried again."""
+    state = re.search(r"\('([0-9A-Z]{5})'", text)
+    phrase = re.search(r"Driver Error: ([^;]+);", text)
+    number = _NUMBER.search(text) if state else None
+    found = ServerError(
+        state[1] if state else "", phrase[1].strip() if phrase else "", int(number[1]) if number else None, text
+    )
+    return kind_of(found) in TRANSIENT
+
+
 def failure(what: str, error: BaseException, login: SqlServerLogin) -> LoaderError:
     """A driver's exception as a typed failure; the password is in none of its words.
 

@@ -2,7 +2,16 @@
    what differs is empty text (SQL Server casts '' to 0 and to 1900-01-01), hence clean_text everywhere. #}
 
 {% macro safe_decimal(expression, precision=18, scale=6) -%}
+    {{ adapter.dispatch('safe_decimal')(expression, precision, scale) }}
+{%- endmacro %}
+{% macro default__safe_decimal(expression, precision, scale) -%}
     try_cast({{ clean_text(expression) }} as decimal({{ precision }}, {{ scale }}))
+{%- endmacro %}
+{# try_cast only asks: servers that only speak T-SQL give its decimals eight places, whatever scale is written. #}
+{% macro sqlserver__safe_decimal(expression, precision, scale) -%}
+    {%- set type = "decimal(" ~ precision ~ ", " ~ scale ~ ")" -%}
+    case when try_cast({{ clean_text(expression) }} as {{ type }}) is not null
+        then cast({{ clean_text(expression) }} as {{ type }}) end
 {%- endmacro %}
 
 {% macro safe_integer(expression) -%}
