@@ -143,6 +143,8 @@ class SqlServerWarehouse:
         with connected(self.login, _LOCKING, autocommit=True) as connection:
             cursor = connection.cursor()
             cursor.execute(statements.TAKE_DBT_LOCK, [_LOCK_WAIT_SECONDS * 1000])
+            while cursor.description is None and cursor.nextset():
+                pass  # the server's remark that the wait was in vain comes before the answer
             if int(cursor.fetchone()[0]) < 0:
                 raise TransientError(
                     _LOCKING,

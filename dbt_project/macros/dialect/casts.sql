@@ -10,8 +10,10 @@
 {# try_cast only asks: servers that only speak T-SQL give its decimals eight places, whatever scale is written. #}
 {% macro sqlserver__safe_decimal(expression, precision, scale) -%}
     {%- set type = "decimal(" ~ precision ~ ", " ~ scale ~ ")" -%}
-    case when try_cast({{ clean_text(expression) }} as {{ type }}) is not null
-        then cast({{ clean_text(expression) }} as {{ type }}) end
+    cast(
+        case when try_cast({{ clean_text(expression) }} as {{ type }}) is not null then {{ clean_text(expression) }} end
+        as {{ type }}
+    )
 {%- endmacro %}
 
 {% macro safe_integer(expression) -%}

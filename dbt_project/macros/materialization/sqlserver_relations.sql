@@ -84,3 +84,10 @@
         set lock_timeout {{ env_var('BILLSYNC_SQLSERVER_LOCK_TIMEOUT', '60') | int * 1000 }}
     {%- endif -%}
 {%- endmacro %}
+
+{# An older server keeps the indexes that a table was built with: it shortens their names, by which they are compared. #}
+{% macro sqlserver__reconcile_indexes(relation) -%}
+    {%- if sqlserver__server_major_version() >= 13 -%}
+        {{ dbt_sqlserver.sqlserver__reconcile_indexes(relation) }}
+    {%- endif -%}
+{%- endmacro %}
