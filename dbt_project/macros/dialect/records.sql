@@ -38,7 +38,7 @@
         when {{ has_pattern(listed, "[, -]" ~ "[0-9]" * 10) }} then 'BAD'
         when exists (
             select 1
-            from (select {{ ns.shape }} as shape) as shapes
+            from (select top (1) {{ ns.shape }} as shape) as shapes
             where
                 {% for sign in ['[^0., -]', '[0.-]-', '-[, -]', '[0.-] [0.-]', '..', '.0.', '[, -].[, ]', '00', '  '] -%}
                 {{ "or " if not loop.first }}{{ has_pattern("shape", sign) }}
