@@ -113,3 +113,15 @@ def test_wrong_password_is_one_clear_line(pair: Pair, tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "login refused" in done.stderr
     assert "wrong-Secret1" not in done.stderr + done.stdout
+
+
+def test_full_refresh_that_did_not_end_is_noticed(pair: Pair) -> None:
+    # What the adapter puts on a table before a full refresh and takes off when it is whole.
+    named = "@level0type = N'SCHEMA', @level0name = N'marts', @level1type = N'TABLE', @level1name = N'fct_daily_usage'"
+    mark = "@name = N'dbt_full_refresh_incomplete'"
+    execute(pair.sqlserver.login, f"exec sp_addextendedproperty {mark}, @value = N'1', {named}")
+    try:
+        assert "full refresh" in pair.sqlserver.run(DAY, expect=1)
+    finally:
+        execute(pair.sqlserver.login, f"exec sp_dropextendedproperty {mark}, {named}")
+    pair.sqlserver.run(DAY)

@@ -17,7 +17,7 @@
 {%- endmacro %}
 
 {% macro safe_integer(expression) -%}
-    cast(try_cast({{ clean_text(expression) }} as decimal(18, 0)) as integer)
+    cast({{ safe_decimal(expression, 18, 0) }} as integer)
 {%- endmacro %}
 
 {# An ISO date, alone or at the head of an ISO instant. #}
