@@ -49,7 +49,8 @@ def main(count: int) -> None:
         began = time.perf_counter()
         warehouse.replace([write])
         seconds = time.perf_counter() - began
-        print(f"{count} rows of {len(RAW_TABLES[TABLE].columns)} columns in {seconds:.1f} s, {count / seconds:.0f} rows/s")
+        columns = len(RAW_TABLES[TABLE].columns)
+        print(f"{count} rows of {columns} columns in {seconds:.1f} s, {count / seconds:.0f} rows/s")
 
 
 if __name__ == "__main__":

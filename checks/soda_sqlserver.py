@@ -12,13 +12,13 @@ from types import ModuleType
 from typing import Any
 
 try:
-    import pyodbc
+    import pyodbc  # noqa: F401 - Soda's package imports it
 except ImportError:  # it needs the system's unixODBC; all that Soda needs of it with our connection are these names
     import mssql_python
 
-    pyodbc = ModuleType("pyodbc")
-    pyodbc.Error, pyodbc.SQL_DBMS_VER = mssql_python.Error, 18
-    sys.modules["pyodbc"] = pyodbc
+    names = ModuleType("pyodbc")
+    vars(names).update(Error=mssql_python.Error, SQL_DBMS_VER=18)
+    sys.modules["pyodbc"] = names
 
 from soda_core.common.sql_ast import COUNT, DISTINCT, TUPLE
 from soda_sqlserver.common.data_sources.sqlserver_data_source import SqlServerDataSourceImpl, SqlServerSqlDialect

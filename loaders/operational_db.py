@@ -256,7 +256,7 @@ def open_engine(url: str) -> Engine:
         )
         if parsed.get_backend_name() == "mssql":
             # SQLAlchemy looks for Microsoft's words in @@version, which other T-SQL servers do not say.
-            engine.dialect._get_server_version_info = _product_version  # type: ignore[attr-defined]
+            engine.dialect._get_server_version_info = _product_version  # type: ignore[method-assign]
         return engine
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
@@ -292,7 +292,8 @@ def utc_now(connection: Connection) -> datetime:
 
 
 def _product_version(connection: Connection) -> tuple[int, ...]:
-    words = connection.exec_driver_sql("select cast(serverproperty('ProductVersion') as varchar(128))").scalar_one()
+    sql = "select cast(serverproperty('ProductVersion') as varchar(128))"
+    words: object = connection.exec_driver_sql(sql).scalar_one()
     return tuple(int(part) for part in str(words).split("."))
 
 
