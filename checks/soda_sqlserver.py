@@ -20,7 +20,7 @@ except ImportError:  # it needs the system's unixODBC; all that Soda needs of it
     vars(names).update(Error=mssql_python.Error, SQL_DBMS_VER=18)
     sys.modules["pyodbc"] = names
 
-from soda_core.common.sql_ast import COUNT, DISTINCT, TUPLE
+from soda_core.common.sql_dialect import COMBINED_HASH
 from soda_sqlserver.common.data_sources.sqlserver_data_source import SqlServerDataSourceImpl, SqlServerSqlDialect
 from soda_sqlserver.common.data_sources.sqlserver_data_source_connection import (
     SqlServerDataSource,
@@ -44,17 +44,19 @@ class ExactDialect(SqlServerSqlDialect, sqlglot_dialect="tsql"):  # type: ignore
         """The schema comes first then."""
         return 0
 
-    def _build_tuple_sql(self, tuple: TUPLE) -> str:  # noqa: A002 - Soda's name
-        """Count distinct keys by the keys themselves.
+    def _build_combined_hash_sql(self, combined_hash: COMBINED_HASH) -> str:
+        """Tell keys of several columns apart by the keys themselves.
 
-        Soda counts their CHECKSUM, which has 32 bits: among 100,000 different keys one pair has the same with
-        probability 0.7, and the contract would call it a duplicate.
+        Soda hashes them after a cast to varchar, which is cut at thirty characters: keys that are alike to there would
+        be called duplicates.
         """
-        if tuple.check_context(COUNT) and tuple.check_context(DISTINCT):
-            texts = [f"cast({self.build_expression_sql(one)} as nvarchar(max))" for one in tuple.expressions]
-            joined = f", {_SEPARATOR}, ".join(f"coalesce({text}, nchar(30))" for text in texts)
-            return f"(concat({joined}))"
-        return str(super()._build_tuple_sql(tuple))
+        texts = [f"cast({self._key_sql(one)} as nvarchar(max))" for one in combined_hash.expressions]
+        joined = f", {_SEPARATOR}, ".join(f"coalesce({text}, nchar(30))" for text in texts)
+        return f"concat({joined})"
+
+    def _key_sql(self, expression: Any) -> str:
+        is_name = isinstance(expression, str)
+        return str(self.quote_column(expression) if is_name else self.build_expression_sql(expression))
 
 
 class OwnConnection(SqlServerDataSourceConnection):  # type: ignore[misc]
