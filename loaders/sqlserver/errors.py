@@ -113,6 +113,8 @@ _RULES: Final[tuple[tuple[Kind, tuple[Callable[[ServerError], bool], ...]], ...]
         (
             _is(701, 8645, 8651, 10928, 10929, 40197, 40501, 40613, 49918, 49919),
             _has(r"too many (clients|connections)"),
+            # A catalogue that was read while another thread dropped its scratch view; not on SQL Server itself.
+            _has(r"__dbt_tmp(_vw)?\" does not exist"),
         ),
     ),
     (
