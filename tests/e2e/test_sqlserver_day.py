@@ -22,8 +22,8 @@ from tests.sqlserver import execute, scratch_database, variables
 pytestmark = [pytest.mark.e2e, pytest.mark.sqlserver]
 
 DAY = "2026-03-05"
-# When this run did something, by the clock of the machine that did it.
-OF_THE_RUN = frozenset({"detected_at", "state_at", "known_from_at", "worked_at"})
+# When this run did something, and what SAP numbered in the order of arrival.
+OF_THE_RUN = frozenset({"detected_at", "state_at", "known_from_at", "worked_at", "sap_document_id"})
 
 
 @dataclass(frozen=True)
