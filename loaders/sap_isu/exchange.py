@@ -334,7 +334,9 @@ def _answered_changes(
             )
         elif one.id in found or (is_refused and not (has_company and not is_final)):
             refusal = outcome.message or "refused without a reason" if is_refused else None
-            changes += _read_back_changes(known[one.id.key], found.get(one.id), refusal)
+            answered = _read_back_changes(known[one.id.key], found.get(one.id), refusal)
+            # SAP's warnings stay in the history of what it took with them.
+            changes += answered if is_refused else [_warned(change, outcome.message) for change in answered]
         elif is_refused:
             # It was refused only because another register of its device was: alone it may pass.
             changes.append(Change(one.id.key, Event.NOT_FOUND, f"refused with its device: {outcome.message}"))
@@ -342,6 +344,11 @@ def _answered_changes(
             message = vanished_message(document) if document else "SAP accepted it but does not show it"
             changes.append(Change(one.id.key, Event.OUTCOME_UNKNOWN, message, document_id=document))
     return changes
+
+
+def _warned(change: Change, warning: str) -> Change:
+    said = f"SAP warns: {warning}" if warning else None
+    return replace(change, message="; ".join(filter(None, (change.message, said))) or None)
 
 
 def _read_back_changes(known: LedgerReading, found: SapReading | None, refusal: str | None = None) -> list[Change]:

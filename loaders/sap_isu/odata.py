@@ -27,7 +27,9 @@ from loaders.sap_isu.batch import (
 from loaders.sap_isu.odata_formats import FormatError, parse_entity, parse_error, results_of
 
 DEFAULT_PATH = "/sap/opu/odata/sap/ERP_UTILITIES_UMC/"
-_FORBIDDEN, _NOT_FOUND, _UNAVAILABLE = 403, 404, 503
+_UNAUTHORISED, _FORBIDDEN, _NOT_FOUND, _UNAVAILABLE = 401, 403, 404, 503
+# What HEAD may be refused with where it is not served; GET then says what is really the matter.
+_HEAD_REFUSALS = frozenset({400, 403, 404, 405, 406, 500, 501})
 _MOST_PAGES = 1000
 _SESSION_ATTEMPTS = 2
 
@@ -79,6 +81,11 @@ class _Session:
             auth=(connection.user, connection.password),
         )
         self.token: str | None = None
+
+    @property
+    def expiry_statuses(self) -> frozenset[int]:
+        """What may only say that this session is over: 401, once the same user was let in; before, it is final."""
+        return frozenset({_UNAUTHORISED}) if self.token is not None else frozenset()
 
     def forget(self) -> None:
         """Start from nothing at the next request."""
@@ -172,9 +179,12 @@ class ODataClient:
         session = self._session()
         for _ in range(_SESSION_ATTEMPTS):
             response = session.http.request(
-                "GET", url, params=self._missing_parameters(url), accept_statuses={_NOT_FOUND}
+                "GET",
+                url,
+                params=self._missing_parameters(url),
+                accept_statuses={_NOT_FOUND, *session.expiry_statuses},
             )
-            if not _is_page(response):
+            if not _is_page(response) and response.status != _UNAUTHORISED:
                 return response
             session.forget()
         raise self._expired()
@@ -183,6 +193,7 @@ class ODataClient:
         """Post a batch; a refused token is fetched again once, an expired session logged on again once."""
         session = self._session()
         for _ in range(_SESSION_ATTEMPTS):
+            expiry_statuses = session.expiry_statuses
             headers = {
                 "Content-Type": f"multipart/mixed; boundary={boundary}",
                 "Accept": "multipart/mixed",
@@ -194,15 +205,18 @@ class ODataClient:
                 params=self.connection.parameters,
                 headers=headers,
                 body=body,
-                accept_statuses={_FORBIDDEN} if is_repeatable else {_FORBIDDEN, _UNAVAILABLE},
+                accept_statuses={_FORBIDDEN, *expiry_statuses, *(() if is_repeatable else (_UNAVAILABLE,))},
                 is_repeatable=is_repeatable,
             )
+            if response.status == _UNAUTHORISED:
+                session.forget()
+                continue
             if response.status == _UNAVAILABLE:
                 pause = parse_retry_after(response.headers.get("Retry-After"))
                 raise _unknown("SAP answered 503, which does not tell whether it had begun", pause)
             if response.status == _FORBIDDEN:
                 session.forget()
-                if response.headers.get("x-csrf-token", "").lower() != "required":
+                if not _is_token_refused(response):
                     raise self._forbidden(response)
                 continue
             if not _is_page(response):
@@ -229,7 +243,7 @@ class ODataClient:
             self.connection.root,
             params=self.connection.parameters,
             headers={"x-csrf-token": "Fetch"},
-            accept_statuses={_NOT_FOUND, 405, 501} if method == "HEAD" else (),
+            accept_statuses=_HEAD_REFUSALS if method == "HEAD" else (),
         )
         token = response.headers.get("x-csrf-token", "")
         return token if token and token.lower() not in {"fetch", "required"} and not _is_page(response) else None
@@ -300,6 +314,11 @@ class ODataClient:
             why,
             "Check that the address is that of the service and what stands between it and this machine.",
         )
+
+
+def _is_token_refused(response: HttpResponse) -> bool:
+    """By the header; by the text where something in between has dropped it."""
+    return response.headers.get("x-csrf-token", "").lower() == "required" or b"csrf" in response.body[:4096].lower()
 
 
 def _is_page(response: HttpResponse) -> bool:
