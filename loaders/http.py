@@ -19,12 +19,12 @@ from typing import Any, Self
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
 from loaders import fence
 from loaders.errors import PermanentError, TransientError, classify_response
+from loaders.http_deadline import Deadline, DeadlineAdapter
 
 _CHUNK_BYTES = 64 * 1024
 _EXCERPT_CHARACTERS = 200
@@ -152,7 +152,9 @@ class HttpSession:
             session.proxies = {"http": self.policy.proxy_url, "https": self.policy.proxy_url}
         session.headers.update(self.headers)
         session.auth = self.auth
-        adapter = HTTPAdapter(pool_connections=self.policy.pool_size, pool_maxsize=self.policy.pool_size, max_retries=0)
+        adapter = DeadlineAdapter(
+            pool_connections=self.policy.pool_size, pool_maxsize=self.policy.pool_size, max_retries=0
+        )
         session.mount("http://", adapter)
         session.mount("https://", adapter)
         self._session = session
@@ -247,22 +249,28 @@ class HttpSession:
             fence.ask()
         left = max(1.0, call.deadline - time.monotonic())
         timeouts = (min(self.policy.connect_timeout_seconds, left), min(self.policy.read_timeout_seconds, left))
+        deadline = Deadline(left)
         try:
-            with self._session.request(
-                call.method,
-                call.url,
-                params=call.params,
-                headers=call.headers,
-                data=call.body,
-                timeout=timeouts,
-                stream=True,
-                allow_redirects=False,
-            ) as answer:
+            with (
+                deadline,
+                self._session.request(
+                    call.method,
+                    call.url,
+                    params=call.params,
+                    headers=call.headers,
+                    data=call.body,
+                    timeout=timeouts,
+                    stream=True,
+                    allow_redirects=False,
+                ) as answer,
+            ):
                 payload = self._read_body(answer, call)
                 response = HttpResponse(answer.status_code, answer.headers, payload, safe_url(call.url), attempt_count)
         except requests.exceptions.RequestException as error:
             # Without the cause: its text holds the full address, query included.
-            raise _connection_failure(call.what, error) from None
+            raise (self._too_late(call) if deadline.is_over else _connection_failure(call.what, error)) from None
+        if deadline.is_over:
+            raise self._too_late(call)
         if response.status in call.accept_statuses:
             return response
         return _checked(call.what, response, self._secrets(call))
@@ -291,13 +299,13 @@ class HttpSession:
                     status=answer.status_code,
                 )
             if time.monotonic() > call.deadline:
-                raise TransientError(
-                    call.what,
-                    f"the answer was not complete within {self.policy.budget_seconds:g} s",
-                    outcome_unknown=True,
-                )
+                raise self._too_late(call)
             pieces.append(piece)
         return b"".join(pieces)
+
+    def _too_late(self, call: _Call) -> TransientError:
+        why = f"the answer was not complete within {self.policy.budget_seconds:g} s"
+        return TransientError(call.what, why, outcome_unknown=True)
 
 
 def _is_worth_repeating(error: BaseException, *, is_repeatable: bool) -> bool:
