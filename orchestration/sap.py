@@ -26,7 +26,7 @@ from orchestration.systems import Systems
 
 if TYPE_CHECKING:
     from loaders.sap_isu.ledger import Ledger
-    from loaders.sap_isu.loader import LoadPlan, Progress
+    from loaders.sap_isu.loads import LoadPlan, Progress
     from loaders.sap_isu.plan_shown import ShownPlan
     from loaders.warehouse import RawWrite
 
@@ -85,6 +85,7 @@ def load_readings(
 ) -> tuple[Facts, list[str]]:
     """Send what waits and read its status back; returns facts, and what keeps the load from being complete."""
     from loaders.sap_isu.loader import run_load  # noqa: PLC0415 - loaded when used
+    from loaders.sap_isu.loads import LoadPolicy  # noqa: PLC0415 - loaded when used
     from loaders.snapshots import snapshot_ledger  # noqa: PLC0415 - loaded when used
 
     ledger = _ledger(systems)
@@ -104,6 +105,7 @@ def load_readings(
                 concurrency=limits.concurrency,
                 batch_size=limits.batch_size,
                 progress=progress,
+                policy=LoadPolicy(settle_seconds=limits.settle_seconds),
                 guard=guard_of(systems, shown, ACTOR),
             )
         finally:

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from loaders.errors import PermanentError, TransientError
 from loaders.operational_db import open_engine, upgrade
 from loaders.sap_isu.ledger import Ledger
-from loaders.sap_isu.loader import LoadPolicy, plan_load, run_load
+from loaders.sap_isu.loader import plan_load, run_load
+from loaders.sap_isu.loads import LoadPolicy
 from loaders.sap_isu.readings import ReadingId, SapReading
 from loaders.sap_isu.transport import Capabilities, DeviceGroup, Outcome, OutcomeKind, Transport
 
