@@ -77,3 +77,17 @@ def test_load_refusal_in_saps_own_words_rejects_its_device_only(ledger: Ledger, 
         result = load(ledger, open_transport(gateway.url), list(rows(3)), batch_size=3)
     assert result.states == {"CONFIRMED": 4, "REJECTED": 2}
     assert {row["message"] for row in ledger.snapshot() if row["state"] == "REJECTED"} == {"EL/206: not plausible"}
+
+
+@pytest.mark.parametrize(("value", "state"), [("1100.4", "CONFIRMED"), ("1100.5", "REJECTED")])
+def test_load_refused_reading_that_a_person_has_entered_since_is_not_sent_again(
+    ledger: Ledger, value: str, state: str
+) -> None:
+    with plain_gateway(Manners(refused=frozenset({device(1)}))) as gateway:
+        load(ledger, open_transport(gateway.url), list(rows(1)))
+        gateway.manners.refused = frozenset()
+        other = Path(str(ledger.engine.url.database)).with_name("by-hand.db")
+        load(open_ledger(f"sqlite:///{other}"), open_transport(gateway.url), list(rows(1, value)))
+        result = load(ledger, open_transport(gateway.url), list(rows(1)))
+    assert (result.sent, result.states) == (0, {state: 2})
+    assert gateway.times_stored() == {1}

@@ -131,6 +131,20 @@ def test_soap_odd_confirmation_ends_with_each_reading_once(
     assert len(Inbox(ledger.engine).unknown()) == (0 if kind != "unknown" else 6 + len(bulk_ids(sap)))
 
 
+def test_soap_bulk_confirmed_in_part_without_its_messages_rejects_what_sap_does_not_show(
+    sap: World,  # noqa: F811
+    ledger: Ledger,
+    soap: SoapTransport,
+) -> None:
+    sap.gateway.refusals.add(device(2), "001", 9)
+    command(sap, confirmations="bulk-only", confirmations_left=10)
+    result = load_all(ledger, soap)
+    assert result.problems == []
+    assert result.states == {"CONFIRMED": 5, "REJECTED": 1}
+    (refused,) = [row for row in ledger.snapshot() if row["state"] == "REJECTED"]
+    assert "stored only a part" in str(refused["message"])
+
+
 def test_soap_confirmation_that_never_comes_is_settled_by_reading_back(
     sap: World,  # noqa: F811
     ledger: Ledger,
