@@ -9,11 +9,11 @@ go on with what is known, and the next run resumes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from billsync.sap_limits import sap_limits
 from orchestration.recorded import Facts, recorded
@@ -188,14 +188,24 @@ def _ask_what_is_billed(systems: Systems, contracts: Sequence[str]) -> tuple[Fac
 
     client = odata_client(systems.settings)
     facts: Facts = {"contracts asked": len(contracts)}
+    problems: list[str] = []
 
     def stage(folder: Path) -> Sequence[RawWrite]:
         extract = extract_billed_consumption(client, contracts, folder, read_at=datetime.now(UTC))
         facts.update(periods=extract.row_count, detail=dict(extract.detail))
+        problems.extend(unanswered(extract.detail))
         return extract.writes
 
     try:
         write_staged(systems, READ_BACK, stage)
     finally:
         client.close()
-    return facts, []
+    return facts, problems
+
+
+def unanswered(detail: Mapping[str, Any]) -> list[str]:
+    """What is wrong where SAP would not say of any contract what it has billed; a single refusal stays a detail."""
+    if not detail["failure_count"] or detail["contract_count"]:
+        return []
+    contract_id, why = next(iter(detail["failures"].items()))
+    return [f"SAP does not say what it has billed, of contract {contract_id} for example: {why}"]
