@@ -27,7 +27,9 @@ from loaders.sap_isu.batch import (
 from loaders.sap_isu.odata_formats import FormatError, parse_entity, parse_error, results_of
 
 DEFAULT_PATH = "/sap/opu/odata/sap/ERP_UTILITIES_UMC/"
-_UNAUTHORISED, _FORBIDDEN, _NOT_FOUND, _UNAVAILABLE = 401, 403, 404, 503
+_FORBIDDEN, _NOT_FOUND, _UNAVAILABLE = 403, 404, 503
+# How an expired session may show besides a page: not let in any more, or sent to a logon page.
+_EXPIRY_STATUSES = frozenset({301, 302, 303, 307, 401})
 # What HEAD may be refused with where it is not served; GET then says what is really the matter.
 _HEAD_REFUSALS = frozenset({400, 403, 404, 405, 406, 500, 501})
 _MOST_PAGES = 1000
@@ -84,8 +86,8 @@ class _Session:
 
     @property
     def expiry_statuses(self) -> frozenset[int]:
-        """What may only say that this session is over: 401, once the same user was let in; before, it is final."""
-        return frozenset({_UNAUTHORISED}) if self.token is not None else frozenset()
+        """Statuses that may only say that this session is over, once its user was let in; before, they are final."""
+        return _EXPIRY_STATUSES if self.token is not None else frozenset()
 
     def forget(self) -> None:
         """Start from nothing at the next request."""
@@ -184,7 +186,7 @@ class ODataClient:
                 params=self._missing_parameters(url),
                 accept_statuses={_NOT_FOUND, *session.expiry_statuses},
             )
-            if not _is_page(response) and response.status != _UNAUTHORISED:
+            if not _is_page(response) and response.status not in _EXPIRY_STATUSES:
                 return response
             session.forget()
         raise self._expired()
@@ -208,7 +210,7 @@ class ODataClient:
                 accept_statuses={_FORBIDDEN, *expiry_statuses, *(() if is_repeatable else (_UNAVAILABLE,))},
                 is_repeatable=is_repeatable,
             )
-            if response.status == _UNAUTHORISED:
+            if response.status in _EXPIRY_STATUSES:
                 session.forget()
                 continue
             if response.status == _UNAVAILABLE:

@@ -28,6 +28,7 @@ def ledger(tmp_path: Path) -> Ledger:
         Manners(posts_per_token=2),
         Manners(posts_per_token=2, names_token=False),
         Manners(posts_per_token=3, over_status=401),
+        Manners(posts_per_token=3, over_status=302),
         Manners(shows_orders=True),
         Manners(cut=frozenset({1, 3})),
     ],
