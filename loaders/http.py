@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import time
+from base64 import b64encode
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -273,17 +274,22 @@ class HttpSession:
             raise self._too_late(call)
         if response.status in call.accept_statuses:
             return response
-        return _checked(call.what, response, self._secrets(call))
+        return _checked(call.what, response, self._secrets(call.headers))
 
-    def _secrets(self, call: _Call) -> list[str]:
+    def _secrets(self, headers: Mapping[str, str] | None = None) -> list[str]:
         """What an answer may echo and a message must not: the token and the password."""
         words = [
             word
-            for name, value in (*self.headers.items(), *call.headers.items())
+            for name, value in (*self.headers.items(), *(headers or {}).items())
             if name.lower() == "authorization"
             for word in value.split()[1:]
         ]
-        return [*words, *(self.auth[1:] if self.auth else ())]
+        logon = b64encode(":".join(self.auth).encode("latin-1", "replace")).decode() if self.auth else ""
+        return [*words, *(self.auth[1:] if self.auth else ()), logon]
+
+    def masked(self, text: str) -> str:
+        """Text of an answer without the logon, which a server may echo in what it is told by."""
+        return _without(self._secrets(), text)
 
     def _read_body(self, answer: requests.Response, call: _Call) -> bytes:
         """Read an answer piece by piece, so that neither a huge nor an endless one can hold the run."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,7 +27,7 @@ from loaders.sap_isu.batch import (
 from loaders.sap_isu.odata_formats import FormatError, parse_entity, parse_error, results_of
 
 DEFAULT_PATH = "/sap/opu/odata/sap/ERP_UTILITIES_UMC/"
-_FORBIDDEN, _NOT_FOUND, _UNAVAILABLE = 403, 404, 503
+_FIRST_ERROR, _FORBIDDEN, _NOT_FOUND, _UNAVAILABLE = 400, 403, 404, 503
 # How an expired session may show besides a page: not let in any more, or sent to a logon page.
 _EXPIRY_STATUSES = frozenset({301, 302, 303, 307, 401})
 # What HEAD may be refused with where it is not served; GET then says what is really the matter.
@@ -143,7 +143,7 @@ class ODataClient:
         body = compose_reads([self._with_parameters(path) for path in paths], boundary)
         response = self._post_batch(body, boundary, is_repeatable=True)
         try:
-            parts = parse_reply(response.headers.get("Content-Type", ""), response.body)
+            parts = self._parts(response)
         except BatchFormatError as error:
             raise self._bad_answer(str(error)) from error
         if len(parts) != len(paths):
@@ -161,12 +161,22 @@ class ODataClient:
         creates = [(self._with_parameters(path), body) for path, body in creates]
         response = self._post_batch(compose_writes(creates, boundary), boundary, is_repeatable=False)
         try:
-            parts = parse_reply(response.headers.get("Content-Type", ""), response.body)
+            parts = self._parts(response)
         except BatchFormatError as error:
             raise _unknown(f"{error} (HTTP {response.status})") from error
         if len(parts) != len(creates):
             raise _unknown(f"{len(creates)} changesets have {len(parts)} answers")
         return parts
+
+    def _parts(self, response: HttpResponse) -> list[Part | ChangesetReply]:
+        """The parts of a reply; an error's text goes on without our logon, should it echo that."""
+        masked = self._session().http.masked
+        return [
+            replace(part, body=masked(part.body.decode("utf-8", "replace")).encode())
+            if isinstance(part, Part) and part.status >= _FIRST_ERROR
+            else part
+            for part in parse_reply(response.headers.get("Content-Type", ""), response.body)
+        ]
 
     def _session(self) -> _Session:
         session: _Session | None = getattr(self._local, "session", None)
