@@ -15,6 +15,7 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Protocol
 
+from loaders import fence
 from loaders.errors import LoaderError, PermanentError, TransientError
 from loaders.sap_isu.judgement import ORDER_STATUS
 from loaders.sap_isu.readings import ReadingId, SapReading, SentReading, SerialNumbers, plain_text
@@ -122,6 +123,7 @@ class BapiTransport(Transport):
             rows = [upload_row(one, serial, is_change=table == CHANGE_TABLE) for one in group]
         except PermanentError as error:
             return Outcome(OutcomeKind.REFUSED, error.why)
+        fence.ask()
         try:
             answer = self._call(UPLOAD, **{table: rows})
         except TransientError as error:

@@ -171,12 +171,13 @@ class ODataClient:
     def _parts(self, response: HttpResponse) -> list[Part | ChangesetReply]:
         """The parts of a reply; an error's text goes on without our logon, should it echo that."""
         masked = self._session().http.masked
-        return [
-            replace(part, body=masked(part.body.decode("utf-8", "replace")).encode())
-            if isinstance(part, Part) and part.status >= _FIRST_ERROR
-            else part
-            for part in parse_reply(response.headers.get("Content-Type", ""), response.body)
-        ]
+
+        def told(part: Part) -> Part:
+            text = masked(part.body.decode("utf-8", "replace")) if part.status >= _FIRST_ERROR else ""
+            return replace(part, body=text.encode()) if text else part
+
+        found = parse_reply(response.headers.get("Content-Type", ""), response.body)
+        return [told(one) if isinstance(one, Part) else ChangesetReply(tuple(map(told, one.parts))) for one in found]
 
     def _session(self) -> _Session:
         session: _Session | None = getattr(self._local, "session", None)
