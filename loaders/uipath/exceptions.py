@@ -54,8 +54,6 @@ _FAILURES: Final = {
     "Abandoned": "a robot took it and did not finish within a day",
     "Deleted": "somebody deleted it from the queue",
 }
-# Statuses with which Orchestrator refuses one item for what it is; any other refusal concerns them all.
-_ITEM_STATUSES: Final = frozenset({400, 409, 422})
 
 
 @dataclass(frozen=True)
@@ -294,7 +292,7 @@ class Robots:
         try:
             is_new = self.orchestrator.add_item(queue.name, reference, priority, content_of(row, assignment))
         except OrchestratorRefusal as refusal:
-            if refusal.status not in _ITEM_STATUSES:
+            if not refusal.is_about_request:
                 raise
             outcome.refused += 1
             self._note(row["exception_id"], queue, FAILED, f"not taken by robots: {refusal.message}")
