@@ -25,5 +25,5 @@ go
 alter role db_datareader add member billsync;
 alter role db_datawriter add member billsync;
 alter role db_ddladmin add member billsync;
-grant execute, references, showplan, view definition, view database state to billsync;
+grant execute, view definition, view database state to billsync;
 go

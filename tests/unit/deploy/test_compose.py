@@ -69,10 +69,18 @@ def test_compose_passwords_come_from_outside_and_have_no_default(compose: dict[s
     assert "PASSWORD:-" not in TEXT
     for service in compose["services"].values():
         for name, value in (service.get("environment") or {}).items():
-            if "PASSWORD" in name:
+            if "PASSWORD" in name and value:
                 assert re.fullmatch(r"\$\{[A-Z_]*PASSWORD:\?[^}]+\}", value), name
     filled = re.findall(r"^([A-Z_]*(?:PASSWORD|TOKEN|SECRET|URLS?))=(.+)$", EXAMPLE, re.MULTILINE)
     assert filled == []
+
+
+def test_compose_administrators_password_reaches_the_server_only(compose: dict[str, Any]) -> None:
+    for name in OURS:
+        service = compose["services"][name]
+        # The file is for every setting; what is under environment stands above it.
+        assert service["env_file"] == ["compose.env"]
+        assert service["environment"]["MSSQL_SA_PASSWORD"] == ""
 
 
 def test_compose_asks_for_nothing_that_its_example_does_not_name() -> None:
