@@ -12,9 +12,13 @@ if (select is_read_committed_snapshot_on from sys.databases where name = N'bills
 go
 -- The password is the variable of the environment; a new one there is taken over at the next start.
 if suser_id(N'billsync') is null
+begin
     create login billsync with password = N'$(BILLSYNC_PASSWORD)', default_database = billsync;
+end
 else
+begin
     alter login billsync with password = N'$(BILLSYNC_PASSWORD)';
+end
 go
 use billsync;
 go
