@@ -88,6 +88,17 @@ def test_dockerfile_takes_no_secret_at_build() -> None:
     assert [one for one in given if any(word in one.lower() for word in words)] == []
 
 
+def test_image_command_line_uses_the_instance_of_the_servers() -> None:
+    from billsync.settings import load_settings
+
+    (given,) = [argument for name, argument in instructions() if name == "ENV" and "DAGSTER_HOME" in argument]
+    environ = dict(one.split("=", 1) for one in given.split())
+    assert load_settings(environ).dagster_home.as_posix() == environ["DAGSTER_HOME"]
+    assert f"COPY --chown=10001:10001 deploy/dagster/ {environ['DAGSTER_HOME']}/" in DOCKERFILE.read_text(
+        encoding="utf-8"
+    )
+
+
 def test_image_lock_is_the_run_time_part_of_the_lock() -> None:
     image, everything = pins(IMAGE_LOCK), pins(LOCK)
     assert image.items() <= everything.items()
