@@ -127,7 +127,7 @@ data "aws_iam_policy_document" "dagster" {
 
     content {
       sid       = "SendReports"
-      actions   = ["ses:SendEmail"]
+      actions   = ["ses:SendEmail", "ses:SendRawEmail"]
       resources = [var.ses_identity_arn]
     }
   }
