@@ -246,6 +246,31 @@ def test_collect_failure_with_a_kind_and_no_details_says_the_kind(world: World) 
     assert "BusinessException" in world.queue.show(key)["state_reason"]
 
 
+def test_collect_item_that_a_person_retried_after_its_failure_moves_the_exception(world: World) -> None:
+    [key] = world.detect()
+    world.robots.send()
+    world.tenant.items[0]["Status"] = "Failed"
+    assert (world.robots.collect().failed, world.robots.collect().failed) == (1, 0)
+    world.tenant.items.append({**world.tenant.items[0], "Id": 2000, "Status": "InProgress"})
+    assert (world.robots.collect().done, world.states()) == (0, {"OPEN"})
+    world.tenant.items[-1]["Status"] = "Successful"
+    assert (world.robots.collect().done, world.robots.collect().done) == (1, 0)
+    assert world.states() == {"RESOLVED"}
+    events = [entry["event"] for entry in world.queue.show(key)["history"]]
+    assert events == ["detect", "robot_sending", "robot_sent", "robot_failed", "robot_done"]
+
+
+def test_collect_failed_item_whose_exception_a_person_decided_is_asked_for_no_more(world: World) -> None:
+    [key] = world.detect()
+    world.robots.send()
+    world.tenant.items[0]["Status"] = "Failed"
+    world.robots.collect()
+    world.queue.waive(key, actor="mara", reason="site demolished")
+    world.tenant.items[0]["Status"] = "Successful"
+    assert world.robots.collect().done == 0
+    assert world.states() == {"WAIVED"}
+
+
 def test_queue_of_another_name_is_not_taken_for_ours(world: World) -> None:
     world.detect()
     world.tenant.odd = on("QueueDefinitions", (200, {"value": [{**world.tenant.queue, "Name": "Payroll"}]}))
