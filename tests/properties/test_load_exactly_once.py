@@ -34,8 +34,13 @@ FAULTS = st.sampled_from(
         "logon fails",
         "crash",
         "accepted in vain",
-    ]  # fmt: skip
+    ]
 )
+NOTHING_DONE = {
+    "turned away": OutcomeKind.NOT_TAKEN,
+    "lost before": OutcomeKind.UNKNOWN,
+    "refused": OutcomeKind.REFUSED,
+}
 READS = st.sampled_from(["fine", "fine", "fine", "fails"])
 
 
@@ -68,12 +73,8 @@ class PretendSap(Transport):
         fault = self.faults.pop() if self.faults else "fine"
         if fault == "logon fails":
             raise PermanentError("logon", "wrong password", "correct it", status=401)
-        if fault == "turned away":
-            return [Outcome(OutcomeKind.NOT_TAKEN, fault)] * len(groups)
-        if fault == "lost before":
-            return [Outcome(OutcomeKind.UNKNOWN, fault)] * len(groups)
-        if fault == "refused":
-            return [Outcome(OutcomeKind.REFUSED, fault)] * len(groups)
+        if fault in NOTHING_DONE:
+            return [Outcome(NOTHING_DONE[fault], fault)] * len(groups)
         if fault == "accepted in vain":
             return [Outcome(OutcomeKind.ACCEPTED, "", {one.id: "V1" for one in group}) for group in groups]
         outcomes = [act(group) for group in groups]
