@@ -202,6 +202,7 @@ def test_sender_that_drips_is_not_waited_for_and_the_endpoint_ends(engine: Engin
 
 
 def test_connections_without_end_leave_room_for_sap_again(engine: Engine) -> None:
+    before = threading.active_count()
     receiver = Receiver(engine, host="127.0.0.1", port=0, silence_seconds=0.5)
     idle = [socket.create_connection(("127.0.0.1", receiver.port), timeout=10) for _ in range(200)]
     try:
@@ -211,7 +212,8 @@ def test_connections_without_end_leave_room_for_sap_again(engine: Engine) -> Non
             with suppress(requests.ConnectionError):
                 status = post(receiver, write_confirmation(RESULTS, BULK, [Verdict(ONE, "", "3")])).status_code
         assert status == 200
-        assert threading.active_count() < 100
+        # Its own thread, and for each of 64 connections one that serves and one that keeps the time.
+        assert threading.active_count() <= before + 1 + 2 * 64
     finally:
         for one in idle:
             one.close()
