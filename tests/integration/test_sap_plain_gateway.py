@@ -42,6 +42,14 @@ def test_load_into_another_gateway_stores_each_reading_once(ledger: Ledger, mann
     assert (len(gateway.stored), gateway.times_stored()) == (12, {1})
 
 
+def test_load_request_that_is_stored_after_the_time_out_is_not_sent_again(ledger: Ledger) -> None:
+    """The time-out is a second: SAP, silent for so long, is left alone as long again before its silence is believed."""
+    with plain_gateway(Manners(commit_delay_seconds=1.2)) as gateway:
+        result = load(ledger, open_transport(gateway.url), list(rows(1)))
+    assert (result.problems, result.states) == ([], {"CONFIRMED": 2})
+    assert gateway.times_stored() == {1}
+
+
 @pytest.mark.parametrize("status", [None, "", "Z"])
 def test_load_reading_without_a_known_status_is_not_called_billable(ledger: Ledger, status: str | None) -> None:
     with plain_gateway(Manners(status=status)) as gateway:
