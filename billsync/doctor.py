@@ -89,6 +89,19 @@ def _configuration(settings: Settings, environ: Mapping[str, str]) -> Iterator[F
         yield Finding(ok=False, what=name, why="no such setting; misspelt?", fix=".env.example lists every name")
 
 
+def _stored_values(settings: Settings, _environ: Mapping[str, str]) -> Iterator[Finding]:
+    from loaders.errors import LoaderError  # noqa: PLC0415 - see _guarded
+
+    for name, text in settings.references.items():
+        # An address is a secret even where only its password lies elsewhere.
+        shown = "in AWS" if "{" in text else text
+        try:
+            settings.require(name)
+            yield Finding(ok=True, what=name, why=f"{shown}, fetched")
+        except LoaderError as error:
+            yield Finding(ok=False, what=name, why=f"{error.what}: {error.why}", fix=error.remedy)
+
+
 def _versions(_settings: Settings, _environ: Mapping[str, str]) -> Iterator[Finding]:
     python = sys.version_info
     yield Finding(
@@ -210,6 +223,6 @@ def _served_later(settings: Settings) -> bool:
 
 Check = Callable[[Settings, Mapping[str, str]], Iterator[Finding]]
 CHECKS: Final[tuple[Check, ...]] = (
-    _configuration, _versions, _state_folder, _sandbox, _warehouse, _ledger, _landing, _retailer_database, _apis,
-    _robots,
+    _configuration, _stored_values, _versions, _state_folder, _sandbox, _warehouse, _ledger, _landing,
+    _retailer_database, _apis, _robots,
 )  # fmt: skip

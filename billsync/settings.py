@@ -16,6 +16,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
+from billsync.references import reference_problem, secret_parts
+from loaders.aws.stored_values import refers, remembered, resolve
+
 ENVIRONMENTS: Final = ("local", "test", "prod")
 WAREHOUSES: Final = ("duckdb", "sqlserver", "spark")
 SAP_TRANSPORTS: Final = ("odata", "soap", "bapi", "idoc")
@@ -209,9 +212,15 @@ class Settings:
     values: Mapping[str, str | Secret] = field(default_factory=dict)
 
     def get(self, name: str) -> str | None:
-        """The value of a name (with or without ``BILLSYNC_``), or None."""
-        value = self.values.get(full_name(name))
-        return value.reveal() if isinstance(value, Secret) else value
+        """The value of a name (with or without ``BILLSYNC_``), or None; one that lies in AWS is fetched.
+
+        Raises:
+            LoaderError: it lies in AWS and cannot be fetched.
+        """
+        name = full_name(name)
+        value = self.values.get(name)
+        text = value.reveal() if isinstance(value, Secret) else value
+        return text if text is None or not refers(text) else resolve(text, name)
 
     def require(self, name: str) -> str:
         """The value of a name that is needed now.
@@ -249,9 +258,20 @@ class Settings:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Every secret in use, for the code that must keep them out of a text."""
-        found = (value.reveal() for value in self.values.values() if isinstance(value, Secret))
-        return tuple(value for value in found if value)
+        """Every secret in use, for the code that must keep them out of a text; of an address its password too."""
+        texts = [value.reveal() for value in self.values.values() if isinstance(value, Secret)]
+        known = [remembered(text) if refers(text) else text for text in texts]
+        return tuple(part for text in known if text for part in secret_parts(text))
+
+    @property
+    def references(self) -> Mapping[str, str]:
+        """The names whose values lie in AWS, and where."""
+        texts = {name: value.reveal() if isinstance(value, Secret) else value for name, value in self.values.items()}
+        return {name: text for name, text in texts.items() if refers(text)}
+
+    def refers_to(self, prefix: str) -> list[str]:
+        """The names with a prefix whose values lie in AWS."""
+        return [name for name in self.references if name.startswith(prefix)]
 
     @property
     def starts_sandbox(self) -> bool:
@@ -306,6 +326,8 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     Raises:
         ConfigurationError: for an environment, warehouse, transport, date or switch that is not known.
     """
+    for problem in filter(None, (reference_problem(entry.name, environ.get(entry.name) or "") for entry in NAMES)):
+        raise ConfigurationError(problem)
     environment = _choice(environ, "BILLSYNC_ENV", ENVIRONMENTS)
     home = Path(environ.get("BILLSYNC_HOME") or _BY_NAME["BILLSYNC_HOME"].default).expanduser().absolute()
     filled = {entry.name: _value(environ, entry.name, home) for entry in NAMES}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import logging
 import re
 import threading
@@ -30,6 +31,7 @@ class Fault:
         path: pattern found in the request's path and query.
         status: answered instead; 0 forwards the request.
         code: AWS's error code in the answer.
+        is_json: whether the service speaks JSON rather than XML.
         cut_after: bytes of the forwarded answer's body after which the connection is cut.
         before: called before the request is forwarded.
         times: how often.
@@ -39,6 +41,7 @@ class Fault:
     path: str
     status: int = 0
     code: str = ""
+    is_json: bool = False
     cut_after: int | None = None
     damage: bytes = b""
     before: Callable[[], object] | None = None
@@ -97,8 +100,10 @@ class Forwarder(BaseHTTPRequestHandler):
         if fault.before:
             fault.before()
         if fault.status:
-            text = f"<Error><Code>{fault.code}</Code><Message>as asked</Message></Error>".encode()
-            self.answer(fault.status, [("Content-Type", "application/xml")], text, fault)
+            kind, text = "application/xml", f"<Error><Code>{fault.code}</Code><Message>as asked</Message></Error>"
+            if fault.is_json:
+                kind, text = "application/x-amz-json-1.1", json.dumps({"__type": fault.code, "message": "as asked"})
+            self.answer(fault.status, [("Content-Type", kind)], text.encode(), fault)
             return
         connection = http.client.HTTPConnection(self.server.target, timeout=30)
         connection.request(self.command, self.path, body, dict(self.headers))
