@@ -208,6 +208,14 @@ def _reached(what: str, url: str, ca_bundle: Path | None) -> Finding:
     return Finding(ok=True, what=what, why=f"{url} answers ({status})")
 
 
+def _alerts(settings: Settings, _environ: Mapping[str, str]) -> Iterator[Finding]:
+    from billsync.alerts import channel_names  # noqa: PLC0415 - see _guarded
+
+    for what, urls in (("alerts", settings.alert_urls), ("reports", settings.report_urls)):
+        names = channel_names(urls)
+        yield Finding(ok=True, what=what, why=f"go out by {', '.join(names)}" if names else "are sent nowhere")
+
+
 def _robots(settings: Settings, _environ: Mapping[str, str]) -> Iterator[Finding]:
     if not uipath_settings(settings).is_used or _served_later(settings):
         return
@@ -224,5 +232,5 @@ def _served_later(settings: Settings) -> bool:
 Check = Callable[[Settings, Mapping[str, str]], Iterator[Finding]]
 CHECKS: Final[tuple[Check, ...]] = (
     _configuration, _stored_values, _versions, _state_folder, _sandbox, _warehouse, _ledger, _landing,
-    _retailer_database, _apis, _robots,
+    _retailer_database, _apis, _alerts, _robots,
 )  # fmt: skip

@@ -1,6 +1,7 @@
-"""Which settings may refer to a value in AWS, and what of a value must not be shown.
+"""Values that need care: those that lie in AWS, and those that must not be shown.
 
-What belongs here: pure answers about names and texts. What stays out: fetching (``loaders/aws/stored_values.py``).
+What belongs here: which settings may refer to AWS, and the wrapping of secrets. What stays out: fetching
+(``loaders/aws/stored_values.py``).
 """
 
 from __future__ import annotations
@@ -16,6 +17,30 @@ READ_OFFLINE: Final = frozenset({
     "BILLSYNC_SAP_TRANSPORT", "BILLSYNC_SAP_WRITE", "BILLSYNC_SAP_AMOUNTS", "BILLSYNC_EXTRACT",
     "BILLSYNC_UIPATH_EXCEPTIONS", "BILLSYNC_UIPATH_JOBS", "BILLSYNC_UIPATH_JOB_WAIT", "AWS_ENDPOINT_URL",
 })  # fmt: skip
+
+
+class Secret:
+    """A value that never shows itself: ``repr`` and ``str`` are masked, ``reveal()`` is the one way to it."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The value, for the call that needs it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret('***')"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
 
 
 def reference_problem(name: str, text: str) -> str | None:

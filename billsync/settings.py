@@ -16,7 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-from billsync.references import reference_problem, secret_parts
+from billsync.references import Secret, reference_problem, secret_parts
 from loaders.aws.stored_values import refers, remembered, resolve
 
 ENVIRONMENTS: Final = ("local", "test", "prod")
@@ -153,34 +153,18 @@ NAMES: Final = (
     Name("BILLSYNC_UIPATH_SCOPE", "OR.Queues OR.Jobs OR.Execution", "scopes asked for"),
     Name("BILLSYNC_UIPATH_TOKEN_URL", "", "token endpoint of the identity server; default the one of the URL"),
     Name("BILLSYNC_UIPATH_TOKEN", "", "a personal access token, instead of an application", is_secret=True),
-    Name("BILLSYNC_ALERT_URLS", "", "where alerts go, apprise URLs parted by spaces; none: log only", is_secret=True),
+    Name(
+        "BILLSYNC_ALERT_URLS",
+        "",
+        "where alerts go, parted by spaces: apprise URLs, sns:TOPIC-ARN, ses:TO?from=SENDER; none: log only",
+        is_secret=True,
+    ),
+    Name(
+        "BILLSYNC_REPORT_URLS", "", "where each day's report is sent, written likewise; none: nowhere", is_secret=True
+    ),
     Name("AWS_ENDPOINT_URL", "", "a local stand-in for AWS; the usual AWS names are read by boto3 itself"),
 )
 _BY_NAME: Final = {entry.name: entry for entry in NAMES}
-
-
-class Secret:
-    """A value that never shows itself: ``repr`` and ``str`` are masked, ``reveal()`` is the one way to it."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        """The value, for the call that needs it."""
-        return self._value
-
-    def __repr__(self) -> str:
-        return "Secret('***')"
-
-    __str__ = __repr__
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._value == self._value
-
-    def __hash__(self) -> int:
-        return hash(self._value)
 
 
 @dataclass(frozen=True)
@@ -255,6 +239,11 @@ class Settings:
     def alert_urls(self) -> tuple[str, ...]:
         """Where alerts go; empty when nowhere."""
         return tuple((self.get("BILLSYNC_ALERT_URLS") or "").split())
+
+    @property
+    def report_urls(self) -> tuple[str, ...]:
+        """Where reports go; empty when nowhere."""
+        return tuple((self.get("BILLSYNC_REPORT_URLS") or "").split())
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import json
 import logging
 import re
 import threading
@@ -21,6 +20,13 @@ ENVIRONMENT = {
 }
 NOT_FORWARDED = frozenset({"content-length", "transfer-encoding", "connection", "date", "server"})
 
+_ERROR = "<Error><Code>CODE</Code><Message>as asked</Message></Error>"
+ERRORS = {
+    "s3": ("application/xml", _ERROR),
+    "query": ("text/xml", f"<ErrorResponse>{_ERROR}</ErrorResponse>"),
+    "json": ("application/x-amz-json-1.1", '{"__type": "CODE", "message": "as asked"}'),
+}
+
 
 @dataclass
 class Fault:
@@ -31,7 +37,7 @@ class Fault:
         path: pattern found in the request's path and query.
         status: answered instead; 0 forwards the request.
         code: AWS's error code in the answer.
-        is_json: whether the service speaks JSON rather than XML.
+        speaks: the form of the service's errors: S3's XML, the query protocol's, or JSON.
         cut_after: bytes of the forwarded answer's body after which the connection is cut.
         before: called before the request is forwarded.
         times: how often.
@@ -41,7 +47,7 @@ class Fault:
     path: str
     status: int = 0
     code: str = ""
-    is_json: bool = False
+    speaks: str = "s3"
     cut_after: int | None = None
     damage: bytes = b""
     before: Callable[[], object] | None = None
@@ -100,10 +106,8 @@ class Forwarder(BaseHTTPRequestHandler):
         if fault.before:
             fault.before()
         if fault.status:
-            kind, text = "application/xml", f"<Error><Code>{fault.code}</Code><Message>as asked</Message></Error>"
-            if fault.is_json:
-                kind, text = "application/x-amz-json-1.1", json.dumps({"__type": fault.code, "message": "as asked"})
-            self.answer(fault.status, [("Content-Type", kind)], text.encode(), fault)
+            kind, form = ERRORS[fault.speaks]
+            self.answer(fault.status, [("Content-Type", kind)], form.replace("CODE", fault.code).encode(), fault)
             return
         connection = http.client.HTTPConnection(self.server.target, timeout=30)
         connection.request(self.command, self.path, body, dict(self.headers))

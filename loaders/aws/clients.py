@@ -72,6 +72,16 @@ _refuse(
     "it is in another region",
     "Set AWS_DEFAULT_REGION to the region it is in.",
 )
+_refuse(
+    "MessageRejected MailFromDomainNotVerifiedException AccountSuspendedException SendingPausedException",
+    "SES does not send this mail",
+    "Verify the sender's address or domain in SES in this region, and leave SES's sandbox.",
+)
+_refuse(
+    "InvalidObjectState",
+    "the object lies in an archive class and cannot be read",
+    "Restore it, and run again; a landing's lifecycle rule must wait until files are read.",
+)
 _refuse("RequestTimeTooSkewed", "this machine's clock is wrong", "Set the clock; AWS allows fifteen minutes.")
 _refuse(
     "BadDigest XAmzContentChecksumMismatch InvalidDigest XAmzContentSHA256Mismatch",

@@ -11,6 +11,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from mimetypes import guess_type
 from pathlib import Path
 from typing import IO, Any, Final, cast
 from urllib.parse import urlsplit
@@ -181,7 +182,13 @@ class Bucket:
             with path.open("rb") as stream:
                 try:
                     self.client.put_object(
-                        Bucket=self.name, Key=key, Body=stream, IfNoneMatch="*", ChecksumSHA256=_base64(sha256)
+                        Bucket=self.name,
+                        Key=key,
+                        Body=stream,
+                        IfNoneMatch="*",
+                        ChecksumAlgorithm="SHA256",
+                        ChecksumSHA256=_base64(sha256),
+                        ContentType=guess_type(path.name)[0] or "application/octet-stream",
                     )
                 except self.client.exceptions.ClientError as error:
                     if error_code(error) in _TAKEN:

@@ -143,7 +143,7 @@ def test_store_that_refuses_says_why_and_the_next_use_succeeds(
     secrets: Any, aws: Proxy, status: int, code: str, words: str
 ) -> None:
     settings = settings_with(METERING_API_TOKEN="secretsmanager:billsync/token")
-    aws.fail("POST", "/", is_json=True, status=status, code=code, times=99)
+    aws.fail("POST", "/", speaks="json", status=status, code=code, times=99)
     with pytest.raises(LoaderError, match=words):
         settings.require("METERING_API_TOKEN")
     aws.faults.clear()
