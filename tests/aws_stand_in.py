@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import logging
 import re
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -143,16 +144,22 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, context: ssl.SSLContext | None) -> None:
         super().__init__(("127.0.0.1", 0), Forwarder)
         self.target = target.removeprefix("http://")
-        self.proxy = Proxy(f"http://127.0.0.1:{self.server_port}")
+        if context:
+            # The handshake belongs to the connection's own thread, or one bad client would stop the server.
+            self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+        self.proxy = Proxy(f"{'https' if context else 'http'}://127.0.0.1:{self.server_port}")
+
+    def handle_error(self, *_: object) -> None:
+        """Clients leave as they like."""
 
 
 @contextmanager
-def proxied(target: str) -> Iterator[Proxy]:
-    """A proxy that forwards everything but what is to fail."""
-    server = Server(target)
+def proxied(target: str, context: ssl.SSLContext | None = None) -> Iterator[Proxy]:
+    """A proxy that forwards everything but what is to fail; encrypted with a context."""
+    server = Server(target, context)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

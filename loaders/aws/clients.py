@@ -19,7 +19,7 @@ from typing import Any, Final, TypeVar
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
-from loaders.errors import TRANSIENT_STATUSES, LoaderError, PermanentError, TransientError
+from loaders.errors import TRANSIENT_STATUSES, LoaderError, PermanentError, TransientError, certificate_failure
 
 Result = TypeVar("Result")
 
@@ -102,7 +102,6 @@ _UNUSABLE: Final[dict[str, tuple[str, str]]] = {
     "UnauthorizedSSOTokenError": ("the sign-in has expired", "Sign in again: aws sso login."),
     "ProfileNotFound": ("AWS_PROFILE names no profile", "Correct AWS_PROFILE or the AWS configuration file."),
     "NoRegionError": ("no region is set", "Set AWS_DEFAULT_REGION."),
-    "SSLError": ("the certificate is not trusted", "Name the authority's file in AWS_CA_BUNDLE."),
     "ProxyConnectionError": ("the proxy does not answer", "Check HTTPS_PROXY and NO_PROXY."),
     "FlexibleChecksumError": (
         "what arrived is not what was stored: the checksums differ",
@@ -207,6 +206,8 @@ def failure_of(what: str, error: Exception) -> LoaderError:
     if isinstance(response, dict):
         return _refusal(what, response)
     kinds = [kind.__name__ for kind in type(error).__mro__]
+    if "SSLError" in kinds:
+        return PermanentError(what, *certificate_failure(error, "Name the authority's file in AWS_CA_BUNDLE"))
     for kind in kinds:
         if kind in _UNUSABLE:
             return PermanentError(what, *_UNUSABLE[kind])
