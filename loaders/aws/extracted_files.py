@@ -49,6 +49,21 @@ def code_version() -> str:
     return digest.hexdigest()[:16]
 
 
+def check_apart(landing: S3Place, output: S3Place) -> None:
+    """Refuse to put rows where deliveries are listed: they would be read as deliveries, for ever.
+
+    Raises:
+        PermanentError: one lies within the other.
+    """
+    deliveries, rows = landing.key(FEED) + "/", output.key(FEED) + "/"
+    if landing.bucket == output.bucket and (deliveries.startswith(rows) or rows.startswith(deliveries)):
+        raise PermanentError(
+            f"Putting extracted rows into {output}",
+            f"deliveries land there too ({landing})",
+            "Give BILLSYNC_EXTRACT_OUTPUT another prefix than BILLSYNC_LANDING.",
+        )
+
+
 @dataclass(frozen=True)
 class Piece:
     """One Parquet object.

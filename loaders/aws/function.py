@@ -24,7 +24,7 @@ from typing import Any, Final
 
 from loaders.archive import open_archive
 from loaders.aws.events import Event, NewObject, new_objects
-from loaders.aws.extracted_files import ExtractedFiles, Manifest
+from loaders.aws.extracted_files import ExtractedFiles, Manifest, check_apart
 from loaders.aws.landing import S3Landing
 from loaders.aws.s3 import S3Place
 from loaders.errors import LoaderError, PermanentError
@@ -59,8 +59,10 @@ class Extraction:
         """
         landing, output = (_required(environ, name) for name in ("BILLSYNC_LANDING", "BILLSYNC_EXTRACT_OUTPUT"))
         archive = environ.get("BILLSYNC_ARCHIVE", "")
-        extracted = ExtractedFiles(S3Place.parse(output), archive)
-        return cls(S3Landing.parse(landing), extracted, ReadOptions(archive=open_archive(archive) if archive else None))
+        found, place = S3Landing.parse(landing), S3Place.parse(output)
+        check_apart(found.place, place)
+        options = ReadOptions(archive=open_archive(archive) if archive else None)
+        return cls(found, ExtractedFiles(place, archive), options)
 
     def extract(self, day: date, file: DeliveredFile) -> Manifest:
         """Read one version of a file into Parquet and a manifest, unless that was done before."""
@@ -124,6 +126,13 @@ def _on_request(extraction: Extraction, event: Event) -> dict[str, Any]:
             f"it names no files ({type(error).__name__}: {error})",
             "Send {billing_day, files: [{name, byte_count, stamp}]}.",
         ) from error
+    listed = event.get("landing", extraction.landing.address)
+    if listed != extraction.landing.address:
+        raise PermanentError(
+            f"Reading files of {listed}",
+            f"this function reads {extraction.landing.address}",
+            "Set the same BILLSYNC_LANDING for the function and for the runs.",
+        )
     return _told(extraction.extract(day, file) for file in files)
 
 

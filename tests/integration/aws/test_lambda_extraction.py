@@ -34,6 +34,10 @@ SETTINGS: Final = {
     "BILLSYNC_ARCHIVE": "s3://landing/kept",
 }
 
+SETTINGS_OF_RUNS: Final = {
+    **SETTINGS, "BILLSYNC_ENV": "test", "BILLSYNC_EXTRACT": "lambda", "BILLSYNC_EXTRACT_FUNCTION": "extract",
+}  # fmt: skip
+
 
 @pytest.fixture(scope="module")
 def warm_function(session_proxy: Proxy) -> Iterator[Service]:
@@ -52,8 +56,7 @@ def function(warm_function: Service, s3: Any, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture
 def systems(tmp_path: Path) -> Systems:
-    lambda_names = {"BILLSYNC_EXTRACT": "lambda", "BILLSYNC_EXTRACT_FUNCTION": "extract"}
-    return Systems({"BILLSYNC_ENV": "test", "BILLSYNC_HOME": str(tmp_path), **SETTINGS, **lambda_names})
+    return Systems({**SETTINGS_OF_RUNS, "BILLSYNC_HOME": str(tmp_path)})
 
 
 def in_a_step(work: Any) -> dg.ExecuteInProcessResult:
@@ -322,6 +325,33 @@ def test_failures_of_the_function_say_what_why_and_what_to_do(
     done: list[FilesRead] = []
     in_a_step(lambda: done.extend(read(landing, DAY, tmp_path / "done", files)))
     assert done[0].row_counts["meter_interval_records"] == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"BILLSYNC_LANDING": "s3://landing/other"}, "same BILLSYNC_LANDING for the function and for the runs"),
+        ({"BILLSYNC_EXTRACT_OUTPUT": "s3://landing/r"}, "another prefix than BILLSYNC_LANDING"),
+        ({"BILLSYNC_EXTRACT_OUTPUT": "s3://landing/r/nem12/x"}, "another prefix than BILLSYNC_LANDING"),
+        ({"BILLSYNC_ARCHIVE": ""}, "the same BILLSYNC_EXTRACT_OUTPUT and _ARCHIVE"),
+    ],
+)
+def test_settings_of_runs_and_function_that_do_not_fit_are_found_out(
+    function: Service, s3: Any, tmp_path: Path, changes: dict[str, str], words: str
+) -> None:
+    land(s3)
+    s3.put_object(Bucket="landing", Key=KEYS.replace("r/", "other/") + "a.csv", Body=TEXT)
+    systems = Systems({**SETTINGS_OF_RUNS, "BILLSYNC_HOME": str(tmp_path), **changes})
+    with pytest.raises(PermanentError, match=words):
+        extract_of_the_day(systems, tmp_path / "a")
+
+
+def test_files_in_a_folder_cannot_be_read_by_the_function(function: Service, tmp_path: Path) -> None:
+    folder = tmp_path / "landing"
+    (folder / "nem12").mkdir(parents=True)
+    systems = Systems({**SETTINGS_OF_RUNS, "BILLSYNC_HOME": str(tmp_path), "BILLSYNC_LANDING": str(folder)})
+    with pytest.raises(PermanentError, match="Set BILLSYNC_EXTRACT=local"):
+        extract_of_the_day(systems, tmp_path / "a")
 
 
 def test_function_of_another_code_is_found_out(

@@ -27,6 +27,7 @@ from loaders.sqlserver.login import SqlServerLogin
 from orchestration.assets.extract import _extract_day, _Tally
 from orchestration.build import build_defs
 from orchestration.dbt_runner import dbt_target
+from orchestration.recorded import recorded
 from orchestration.sources import Source
 from orchestration.systems import Systems
 from tests.aws_stand_in import Proxy
@@ -250,6 +251,29 @@ def test_source_that_refuses_a_token_is_read_again_only_if_it_was_rotated(
         _extract_day(systems, Source("metering_api", {"metering_api": ""}, read), DAY, tally)
     assert (Api.served, bool(tally.failures)) == ((1, False) if is_rotated else (0, True))
     assert tries == (2 if is_rotated else 1)
+
+
+def test_step_that_sap_refuses_is_done_again_when_its_password_was_rotated(secrets: Any, tmp_path: Path) -> None:
+    systems = Systems(
+        {
+            "BILLSYNC_ENV": "test",
+            "BILLSYNC_HOME": str(tmp_path),
+            "BILLSYNC_SAP_PASSWORD": "secretsmanager:billsync/token",
+        }
+    )
+    tried: list[str] = []
+
+    def act() -> tuple[dict[str, object], list[str]]:
+        tried.append(systems.settings.require("SAP_PASSWORD"))
+        if tried[-1] != "token-two":
+            raise PermanentError("Logging on", "answered 401", "Check the password.")
+        return {"sent": 3}, []
+
+    systems.ensure_raw_schema()
+    assert recorded(systems, "sap_load", DAY, act) == ({}, ["Logging on: answered 401. Check the password."])
+    secrets.put_secret_value(SecretId="billsync/token", SecretString="token-two")
+    assert recorded(systems, "sap_load", DAY, act) == ({"sent": 3}, [])
+    assert tried == ["token-one", "token-one", "token-two"]
 
 
 class Refusing:
