@@ -18,6 +18,8 @@ READ_OFFLINE: Final = frozenset({
     "BILLSYNC_UIPATH_EXCEPTIONS", "BILLSYNC_UIPATH_JOBS", "BILLSYNC_UIPATH_JOB_WAIT", "AWS_ENDPOINT_URL",
 })  # fmt: skip
 
+_SHORTEST_MASKED: Final = 4
+
 
 class Secret:
     """A value that never shows itself: ``repr`` and ``str`` are masked, ``reveal()`` is the one way to it."""
@@ -60,4 +62,6 @@ def secret_parts(text: str) -> tuple[str, ...]:
     """What of a secret must not be shown: all of it, and the password of an address as it is and as it is quoted."""
     login = text.rpartition("@")[0].partition("://")[2]
     password = login.partition(":")[2]
-    return tuple(dict.fromkeys(part for part in (text, password, unquote(password)) if part))
+    # A few letters stand in every text: to mask them would make it unreadable.
+    parts = (text, *(part for part in (password, unquote(password)) if len(part) >= _SHORTEST_MASKED))
+    return tuple(dict.fromkeys(filter(None, parts)))

@@ -163,6 +163,21 @@ class Bucket:
 
         return call(f"Reading s3://{self.name}/{key}", read, self.policy)
 
+    def download(self, key: str, path: Path) -> bool:
+        """Write an object of ours into a file, memory holding one buffer of it; False when there is none."""
+
+        def read() -> bool:
+            try:
+                body = self.client.get_object(Bucket=self.name, Key=key, ChecksumMode="ENABLED")["Body"]
+            except self.client.exceptions.NoSuchKey:
+                return False
+            with path.open("wb") as stream:
+                for chunk in body.iter_chunks(BUFFER_BYTES):
+                    stream.write(chunk)
+            return True
+
+        return call(f"Reading s3://{self.name}/{key}", read, self.policy)
+
     def put_once(self, key: str, path: Path, sha256: bytes) -> bool:
         """Store a file under a key that nothing has; what is there already is never overwritten.
 

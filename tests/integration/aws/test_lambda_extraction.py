@@ -378,6 +378,16 @@ def test_parquet_that_is_not_what_its_manifest_says_is_refused(
         extract_of_the_day(systems, tmp_path / "c")
 
 
+def test_rows_whose_download_is_cut_or_throttled_are_fetched_again(
+    function: Service, s3: Any, aws: Proxy, systems: Systems, tmp_path: Path
+) -> None:
+    land(s3)
+    before = tables_of(extract_of_the_day(systems, tmp_path / "a"))
+    aws.fail("GET", "extracted/.*interval_records", cut_after=100)
+    aws.fail("GET", "extracted/.*meter_files", status=503, code="SlowDown", times=2)
+    assert tables_of(extract_of_the_day(systems, tmp_path / "b")) == before
+
+
 @pytest.mark.parametrize(
     ("payload", "kind"),
     [
