@@ -170,6 +170,22 @@ def _landing(settings: Settings, _environ: Mapping[str, str]) -> Iterator[Findin
         yield Finding(ok=True, what="landing", why=f"{len(days)} billing days{last}")
 
 
+def _buckets(settings: Settings, _environ: Mapping[str, str]) -> Iterator[Finding]:
+    from loaders.aws.s3 import Bucket, S3Place  # noqa: PLC0415 - see _guarded
+
+    for name in ("ARCHIVE", "EXTRACT_OUTPUT", "REPORTS"):
+        address = settings.get(name) or ""
+        if address.startswith("s3://"):
+            place = S3Place.parse(address)
+            next(Bucket(place.bucket).list_folders(f"{place.prefix}/" if place.prefix else ""), None)
+            yield Finding(ok=True, what=f"BILLSYNC_{name}", why=f"{place} can be listed")
+    if settings.extract == "lambda":
+        from orchestration.lambda_extract import function_reader  # noqa: PLC0415 - see _guarded
+
+        function_reader(settings)
+        yield Finding(ok=True, what="extraction function", why=f"{settings.get('EXTRACT_FUNCTION')}, not called now")
+
+
 def _retailer_database(settings: Settings, _environ: Mapping[str, str]) -> Iterator[Finding]:
     import sqlalchemy as sa  # noqa: PLC0415 - see _guarded
 
@@ -232,5 +248,5 @@ def _served_later(settings: Settings) -> bool:
 Check = Callable[[Settings, Mapping[str, str]], Iterator[Finding]]
 CHECKS: Final[tuple[Check, ...]] = (
     _configuration, _stored_values, _versions, _state_folder, _sandbox, _warehouse, _ledger, _landing,
-    _retailer_database, _apis, _alerts, _robots,
+    _buckets, _retailer_database, _apis, _alerts, _robots,
 )  # fmt: skip

@@ -251,3 +251,13 @@ def test_doctor_names_the_channels_and_refuses_what_is_none(tmp_path: Path) -> N
 
     assert "go out by ses, json" in told(f"{MAIL} json://127.0.0.1:9/")
     assert "FAIL" in told("sns:alerts")
+
+
+def test_doctor_looks_whether_buckets_are_there_and_names_what_the_function_lacks(s3: Any, tmp_path: Path) -> None:
+    def told(**values: str) -> str:
+        environ = {"BILLSYNC_HOME": str(tmp_path), **{f"BILLSYNC_{name}": text for name, text in values.items()}}
+        return " ".join(line for one in examine(environ) for line in one.lines())
+
+    assert "s3://landing/kept can be listed" in told(ARCHIVE="s3://landing/kept")
+    assert "no such bucket" in told(REPORTS="s3://nowhere/x")
+    assert "BILLSYNC_EXTRACT_FUNCTION is not set" in told(EXTRACT="lambda", EXTRACT_OUTPUT="s3://landing/x")
