@@ -3,9 +3,9 @@
 What belongs here: making a client, repeating a call inside a budget, and turning what botocore raises into the two
 kinds of failure a caller can act on. What stays out: any one service.
 
-boto3 finds credentials, region and ``AWS_ENDPOINT_URL`` by its own names; no key is ever an argument of ours. Its own
-retries are off, so that a call is repeated in one layer only. It is imported when a client is made: that takes most of
-a second, which a day without AWS need not pay.
+botocore (boto3's own core) finds credentials, region and ``AWS_ENDPOINT_URL`` by their usual names; no key is ever an
+argument of ours. Its own retries are off, so that a call is repeated in one layer only. It is imported when a client is
+made: that takes most of a second, which a day without AWS need not pay.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
@@ -135,19 +136,19 @@ def open_client(service: str, policy: AwsPolicy | None = None, *, region: str | 
     """Make a client of a service.
 
     Args:
-        service: boto3's name of it, such as ``s3``.
+        service: botocore's name of it, such as ``s3``.
         policy: time-outs.
-        region: region, where a name (an ARN) says it; otherwise boto3's own.
+        region: region, where a name (an ARN) says it; otherwise that of the environment.
 
     Raises:
         PermanentError: no region, or a profile that does not exist.
     """
-    import boto3  # noqa: PLC0415 - see module
+    import botocore.session  # noqa: PLC0415 - see module
     from botocore.config import Config  # noqa: PLC0415 - see module
     from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - see module
 
     limits = policy or AwsPolicy()
-    # A stand-in under a host name seldom answers for bucket.host; Amazon's own addresses are chosen by boto3.
+    # A stand-in under a host name seldom answers for bucket.host; Amazon's own addresses are chosen by botocore.
     style = "path" if any(os.environ.get(name) for name in _ENDPOINT_NAMES) else "auto"
     config = Config(
         connect_timeout=limits.connect_timeout_seconds,
@@ -158,9 +159,22 @@ def open_client(service: str, policy: AwsPolicy | None = None, *, region: str | 
         user_agent_extra="billsync",
     )
     try:
-        return boto3.session.Session(region_name=region).client(service, config=config)
+        session = botocore.session.get_session()
+        session.register_component("data_loader", _loader())
+        return session.create_client(service, region_name=region, config=config)
     except (BotoCoreError, ValueError) as error:
         raise failure_of(f"Reaching AWS {service}", error) from None
+
+
+@cache
+def _loader() -> Any:
+    """What reads the descriptions of services: kept, as reading them takes most of the time that a client takes.
+
+    Sessions are not kept: they would keep credentials and endpoint too.
+    """
+    import botocore.loaders  # noqa: PLC0415 - see module
+
+    return botocore.loaders.create_loader()
 
 
 def call(what: str, operation: Callable[[], Result], policy: AwsPolicy | None = None) -> Result:

@@ -70,7 +70,7 @@ class Mail:
     Attributes:
         sender: whom it comes from; SES has to know the address or its domain.
         to: whom it goes to.
-        region: SES's region; boto3's own where none is named.
+        region: SES's region; that of the environment where none is named.
         policy: time-outs and tries.
     """
 

@@ -23,8 +23,7 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parents[2]
 PYTHON: Final = "3.12"
 PACKAGES: Final = (
-    "boto3", "botocore", "dagster-pipes", "jmespath", "pyarrow", "python-dateutil", "s3transfer", "six", "tenacity",
-    "urllib3",
+    "botocore", "dagster-pipes", "jmespath", "pyarrow", "python-dateutil", "six", "tenacity", "urllib3",
 )  # fmt: skip
 """What the function imports, and what that needs; versions and hashes are those of requirements.lock."""
 CODE: Final = ("loaders/*.py", "loaders/aws/*.py", "loaders/sources/*.py", "loaders/warehouse/*.py")

@@ -5,7 +5,7 @@ rotation keeps it) or ``ssm:/name``; a name may be an ARN, which says the region
 in braces, and what they give is quoted there: ``mssql+pyodbc://{secretsmanager:db#username}:{secretsmanager:db#password}@host/db``.
 
 What belongs here: reading such a text, fetching, and remembering for a minute, so that a value that was rotated is used
-without a restart. What stays out: which settings there are (``billsync/settings.py``). boto3 is imported late.
+without a restart. What stays out: which settings there are (``billsync/settings.py``). botocore is imported late.
 """
 
 from __future__ import annotations
