@@ -27,7 +27,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
-from loaders.aws.stored_values import renewed
+from loaders.aws.stored_values import changes, renewed
 
 MIGRATIONS_FOLDER = Path(__file__).parent / "migrations"
 BUSY_TIMEOUT_SECONDS = 60
@@ -281,10 +281,11 @@ def _connect_now(
         positional, named = dialect.create_connect_args(sa.engine.make_url(current_url()))
         return dialect.connect(*positional, **named)
 
+    before = changes()
     try:
         return connect()
     except Exception:
-        if not renewed():
+        if not renewed(before):
             raise
     return connect()
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 
 from billsync.settings import ConfigurationError
-from loaders.aws.stored_values import renewed
+from loaders.aws.stored_values import changes, renewed
 from loaders.errors import LoaderError
 from orchestration.outcomes import FAILED, READ, SourceOutcome, outcome_write
 from orchestration.snapshots import write_staged
@@ -23,8 +23,9 @@ def recorded(
 ) -> tuple[Facts, list[str]]:
     """Do a piece of work and record how it went; returns facts, and what keeps the day from being complete."""
     started = datetime.now(UTC)
+    before = changes()
     facts, problems = _told(act)
-    if problems and renewed():
+    if problems and renewed(before):
         # A login that was refused has been rotated since it was fetched; what was done is not done twice.
         facts, problems = _told(act)
     outcome = SourceOutcome(

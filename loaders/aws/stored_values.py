@@ -4,7 +4,7 @@ A value is written ``secretsmanager:NAME``, ``secretsmanager:NAME#key`` (one tex
 rotation keeps it) or ``ssm:/name``; a name may be an ARN, which says the region too. Inside an address references stand
 in braces, and what they give is quoted there: ``mssql+pyodbc://{secretsmanager:db#username}:{secretsmanager:db#password}@host/db``.
 
-What belongs here: reading such a text, fetching, and remembering for a minute, so that a value that was rotated is used
+What belongs here: reading such a text, fetching, and remembering for seconds, so that a value that was rotated is used
 without a restart. What stays out: which settings there are (``billsync/settings.py``). botocore is imported late.
 """
 
@@ -15,13 +15,14 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
 from loaders.errors import LoaderError, PermanentError
 
-KEPT_SECONDS: Final = 60.0
+KEPT_SECONDS: Final = 10.0
 FETCH_SECONDS: Final = 30.0
 _STORES: Final = "secretsmanager|ssm"
 _WHOLE: Final = re.compile(rf"({_STORES}):([^\s{{}}#]+)(?:#([^\s{{}}]+))?")
@@ -100,25 +101,30 @@ def remembered(text: str) -> str | None:
         return None
 
 
-def renewed() -> bool:
-    """Fetch again what is remembered; True when something is another value now.
+def changes() -> int:
+    """How often a value was another when it was fetched again; for ``renewed``."""
+    return _changes
+
+
+def renewed(since: int) -> bool:
+    """Whether a value is another by now than at an earlier moment; what is remembered is fetched again.
 
     Asked when a system refuses what it was given: after a rotation the same work is worth one more try.
+
+    Args:
+        since: ``changes()`` before the work began.
     """
     with _lock:
-        former = {document: value for document, (value, _) in _kept.items()}
-    is_other = False
-    for document, value in former.items():
-        try:
-            is_other |= _fetch(document, "a login that was refused") != value
-        except LoaderError:
-            # Whoever needs it fetches it again, and says why that fails.
-            with _lock:
-                _kept.pop(document, None)
-    return is_other
+        known = list(_kept)
+    for document in known:
+        # Whoever needs one that cannot be had fetches it again, and says why that fails.
+        with suppress(LoaderError):
+            _fetch(document, "a login that was refused")
+    return changes() > since
 
 
 _kept: dict[Reference, tuple[str, float]] = {}
+_changes = 0
 _lock = threading.Lock()
 
 
@@ -147,9 +153,15 @@ def _fetch(document: Reference, wanted_for: str) -> str:
     policy = AwsPolicy(read_timeout_seconds=FETCH_SECONDS / 3, budget_seconds=FETCH_SECONDS)
     client = open_client(document.store, policy, region=document.region)
     text = call(_what(document, wanted_for), lambda: _FETCHERS[document.store](client, document.name), policy)
-    with _lock:
-        _kept[document] = (text, time.monotonic())
+    _remember(document, text)
     return text
+
+
+def _remember(document: Reference, text: str) -> None:
+    global _changes  # noqa: PLW0603 - the count of one process
+    with _lock:
+        _changes += document in _kept and _kept[document][0] != text
+        _kept[document] = (text, time.monotonic())
 
 
 def _secret(client: Any, name: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 import tenacity
 
-from loaders.aws.stored_values import renewed
+from loaders.aws.stored_values import changes, renewed
 from loaders.errors import LoaderError, PermanentError, TransientError
 from loaders.sqlserver.errors import failure
 from loaders.sqlserver.login import SqlServerLogin, login_problem, mssql_python_string, odbc_string
@@ -92,10 +92,11 @@ def open_connection(login: SqlServerLogin, *, autocommit: bool = False) -> Any:
 
 def _opened(login: SqlServerLogin, *, autocommit: bool) -> Any:
     """A connection with the login as it is now; when that is refused and another by now, with that."""
+    before = changes()
     try:
         return _open_with(login.current() if login.current else login, autocommit=autocommit)
     except Exception:
-        if login.current is None or not renewed():
+        if login.current is None or not renewed(before):
             raise
         return _open_with(login.current(), autocommit=autocommit)
 

@@ -18,7 +18,7 @@ from typing import Any, Final
 import dagster as dg
 
 from billsync.settings import ConfigurationError
-from loaders.aws.stored_values import renewed
+from loaders.aws.stored_values import changes, renewed
 from loaders.errors import LoaderError, PermanentError
 from loaders.sources.extract import Extract
 from orchestration.assets.transform import DUCKDB_POOL
@@ -131,10 +131,11 @@ def _extract_day(systems: Systems, source: Source, day: date, tally: _Tally) -> 
 
 def _read(systems: Systems, source: Source, day: date, folder: Path) -> Sequence[Extract]:
     """Read a source, once more when it refused a login that has been rotated since it was fetched."""
+    before = changes()
     try:
         return source.read(systems, day, folder)
     except PermanentError:
-        if not renewed():
+        if not renewed(before):
             raise
     return source.read(systems, day, folder / "again")
 

@@ -76,7 +76,7 @@ def test_value_in_either_store_is_fetched_when_it_is_used_and_not_before(secrets
     assert "token-one" not in repr(settings)
 
 
-def test_value_is_asked_for_once_a_minute_however_often_it_is_used(secrets: Any, aws: Proxy) -> None:
+def test_value_is_asked_for_once_in_a_burst_however_often_it_is_used(secrets: Any, aws: Proxy) -> None:
     settings = settings_with(METERING_API_TOKEN="secretsmanager:billsync/token")
     assert {settings.get("METERING_API_TOKEN") for _ in range(20)} == {"token-one"}
     assert len(aws.requests) == 1
@@ -274,6 +274,20 @@ def test_step_that_sap_refuses_is_done_again_when_its_password_was_rotated(secre
     secrets.put_secret_value(SecretId="billsync/token", SecretString="token-two")
     assert recorded(systems, "sap_load", DAY, act) == ({"sent": 3}, [])
     assert tried == ["token-one", "token-one", "token-two"]
+
+
+def test_value_that_changed_while_work_went_on_counts_as_renewed_whoever_fetched_it(
+    secrets: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_with(METERING_API_TOKEN="secretsmanager:billsync/token")
+    before = stored_values.changes()
+    settings.require("METERING_API_TOKEN")
+    assert not stored_values.renewed(before)
+    secrets.put_secret_value(SecretId="billsync/token", SecretString="token-two")
+    monkeypatch.setattr(stored_values, "KEPT_SECONDS", 0.0)
+    assert settings.require("METERING_API_TOKEN") == "token-two"
+    assert stored_values.renewed(before)
+    assert not stored_values.renewed(stored_values.changes())
 
 
 class Refusing:
