@@ -190,6 +190,7 @@ def call(what: str, operation: Callable[[], Result], policy: AwsPolicy | None = 
         PermanentError: what no repetition changes.
     """
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - see module
+    from urllib3.exceptions import HTTPError  # noqa: PLC0415 - see module
 
     limits = policy or AwsPolicy()
     deadline = time.monotonic() + limits.budget_seconds
@@ -197,7 +198,7 @@ def call(what: str, operation: Callable[[], Result], policy: AwsPolicy | None = 
     def attempt() -> Result:
         try:
             return operation()
-        except (BotoCoreError, ClientError) as error:
+        except (BotoCoreError, ClientError, HTTPError) as error:
             # Without the cause: its text may hold a signed address.
             raise failure_of(what, error) from None
 
@@ -215,11 +216,14 @@ def call(what: str, operation: Callable[[], Result], policy: AwsPolicy | None = 
 
 
 def failure_of(what: str, error: Exception) -> LoaderError:
-    """The typed failure of what botocore raised."""
+    """The typed failure of what botocore, or urllib3 below it, raised."""
     response = getattr(error, "response", None)
     if isinstance(response, dict):
         return _refusal(what, response)
     kinds = [kind.__name__ for kind in type(error).__mro__]
+    if type(error).__module__.startswith("urllib3"):
+        # Not wrapped by botocore: it comes of a body that is being read.
+        return TransientError(what, f"the answer was cut off ({kinds[0]})", outcome_unknown=True)
     if "SSLError" in kinds:
         return PermanentError(what, *certificate_failure(error, "Name the authority's file in AWS_CA_BUNDLE"))
     for kind in kinds:

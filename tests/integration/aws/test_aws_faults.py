@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
@@ -12,11 +13,12 @@ import pytest
 
 from loaders.archive import FolderArchive, open_archive
 from loaders.aws.archive import S3Archive
+from loaders.aws.clients import call
 from loaders.aws.extracted_files import ExtractedFiles
 from loaders.aws.function import Extraction
 from loaders.aws.landing import S3Landing
 from loaders.aws.s3 import S3Place
-from loaders.errors import LoaderError, PermanentError
+from loaders.errors import LoaderError, PermanentError, TransientError
 from loaders.sources.landing import open_landing
 from loaders.sources.meter_files import ReadOptions, extract_meter_files
 from tests.aws_stand_in import Proxy, proxied
@@ -160,3 +162,31 @@ def test_archive_in_a_folder_keeps_what_one_in_s3_keeps(s3: Any, tmp_path: Path)
 def test_days_of_a_bucket_that_is_missing_are_an_error_and_not_an_empty_landing(aws: Proxy) -> None:
     with pytest.raises(PermanentError, match="no such bucket"):
         open_landing("s3://nowhere/r").list_between(date(2026, 1, 1), DAY)
+
+
+def test_failure_below_botocore_while_a_body_is_read_is_passing() -> None:
+    from urllib3.exceptions import SSLError
+
+    def read() -> None:
+        raise SSLError("DECRYPTION_FAILED_OR_BAD_RECORD_MAC")
+
+    with pytest.raises(TransientError, match="Reading: the answer was cut off"):
+        call("Reading", read, QUICK)
+
+
+@pytest.mark.parametrize("cut", [0, 1_000_000])
+def test_encrypted_connection_cut_in_the_middle_is_taken_up_where_it_ended(
+    s3: Any, aws: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut: int
+) -> None:
+    content = os.urandom(3_000_000)
+    s3.put_object(Bucket="landing", Key=KEYS + "a.csv", Body=content)
+    certificates = make_certificates(tmp_path)
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(certificates.authority))
+    with proxied(aws.url, certificates.server_context()) as encrypted:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", encrypted.url)
+        landing = S3Landing(S3Place("landing", "r"), policy=QUICK)
+        (file,) = landing.list_files(DAY)
+        encrypted.fail("GET", "a.csv", cut_after=cut)
+        with landing.open(DAY, file) as stream:
+            assert stream.read() == content
+        assert len(encrypted.asked("GET", "a.csv")) == 2
