@@ -25,7 +25,7 @@ from lxml import etree
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from loaders.errors import PermanentError
+from loaders.errors import LoaderError, PermanentError
 from loaders.sap_isu.soap.envelope import MAX_XML_BYTES, XmlError, local_name, parse_message
 from loaders.sap_isu.soap.inbox import Inbox
 from loaders.sap_isu.soap.messages import (
@@ -77,7 +77,7 @@ class Receiver:
         engine: where messages are stored.
         host: the address to listen on.
         port: the port, 0 for any free one.
-        credentials: (user, password) that SAP has to give; None lets everybody in who can connect.
+        credentials: tells (user, password) that SAP has to give now; None lets everybody in who can connect.
         max_body_bytes: larger bodies are refused unread.
         on_message: called with each message's name after it was stored.
 
@@ -91,7 +91,7 @@ class Receiver:
         *,
         host: str,
         port: int,
-        credentials: tuple[str, str] | None = None,
+        credentials: Callable[[], tuple[str, str]] | None = None,
         max_body_bytes: int = MAX_XML_BYTES,
         on_message: Callable[[str], None] | None = None,
     ) -> None:
@@ -144,7 +144,7 @@ class _Server(ThreadingHTTPServer):
         self,
         address: tuple[str, int],
         take: Callable[[bytes], str],
-        credentials: tuple[str, str] | None,
+        credentials: Callable[[], tuple[str, str]] | None,
         max_body_bytes: int,
     ) -> None:
         self.take = take
@@ -250,15 +250,19 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-def _is_allowed(credentials: tuple[str, str] | None, authorization: str | None) -> bool:
+def _is_allowed(credentials: Callable[[], tuple[str, str]] | None, authorization: str | None) -> bool:
     if credentials is None:
         return True
     scheme, _, given = (authorization or "").partition(" ")
     try:
         shown = base64.b64decode(given, validate=True) if scheme.lower() == "basic" else b""
+        expected = ":".join(credentials())
     except (binascii.Error, ValueError):
         return False
-    return hmac.compare_digest(shown, ":".join(credentials).encode())
+    except LoaderError as error:
+        log.warning("nobody is let in, since the password cannot be had: %s", error)
+        return False
+    return hmac.compare_digest(shown, expected.encode())
 
 
 def _length(header: str | None) -> int | None:
