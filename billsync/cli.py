@@ -237,11 +237,14 @@ def status(day: date, as_json: bool) -> None:  # noqa: FBT001 - see run
 def report(day: date, open_it: bool) -> None:  # noqa: FBT001 - see run
     """Build the day's report from the marts and say where it lies."""
     from billsync.report import build_report  # noqa: PLC0415 - see module
+    from billsync.report.publication import keep_report  # noqa: PLC0415 - see module
 
     settings = load_settings()
     path = settings.report_path(day)
     build_report(_warehouse(settings), day, path)
     click.echo(path)
+    if kept := keep_report(settings, day, path):
+        click.echo(kept)
     if open_it:
         webbrowser.open(path.as_uri())
 

@@ -16,6 +16,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
+from billsync.references import Secret, reference_problem, secret_parts
+from loaders.aws.stored_values import refers, remembered, resolve
+
 ENVIRONMENTS: Final = ("local", "test", "prod")
 WAREHOUSES: Final = ("duckdb", "sqlserver", "spark")
 SAP_TRANSPORTS: Final = ("odata", "soap", "bapi", "idoc")
@@ -151,34 +154,18 @@ NAMES: Final = (
     Name("BILLSYNC_UIPATH_SCOPE", "OR.Queues OR.Jobs OR.Execution", "scopes asked for"),
     Name("BILLSYNC_UIPATH_TOKEN_URL", "", "token endpoint of the identity server; default the one of the URL"),
     Name("BILLSYNC_UIPATH_TOKEN", "", "a personal access token, instead of an application", is_secret=True),
-    Name("BILLSYNC_ALERT_URLS", "", "where alerts go, apprise URLs parted by spaces; none: log only", is_secret=True),
+    Name(
+        "BILLSYNC_ALERT_URLS",
+        "",
+        "where alerts go, parted by spaces: apprise URLs, sns:TOPIC-ARN, ses:TO?from=SENDER; none: log only",
+        is_secret=True,
+    ),
+    Name(
+        "BILLSYNC_REPORT_URLS", "", "where each day's report is sent, written likewise; none: nowhere", is_secret=True
+    ),
     Name("AWS_ENDPOINT_URL", "", "a local stand-in for AWS; the usual AWS names are read by boto3 itself"),
 )
 _BY_NAME: Final = {entry.name: entry for entry in NAMES}
-
-
-class Secret:
-    """A value that never shows itself: ``repr`` and ``str`` are masked, ``reveal()`` is the one way to it."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        """The value, for the call that needs it."""
-        return self._value
-
-    def __repr__(self) -> str:
-        return "Secret('***')"
-
-    __str__ = __repr__
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._value == self._value
-
-    def __hash__(self) -> int:
-        return hash(self._value)
 
 
 @dataclass(frozen=True)
@@ -210,9 +197,15 @@ class Settings:
     values: Mapping[str, str | Secret] = field(default_factory=dict)
 
     def get(self, name: str) -> str | None:
-        """The value of a name (with or without ``BILLSYNC_``), or None."""
-        value = self.values.get(full_name(name))
-        return value.reveal() if isinstance(value, Secret) else value
+        """The value of a name (with or without ``BILLSYNC_``), or None; one that lies in AWS is fetched.
+
+        Raises:
+            LoaderError: it lies in AWS and cannot be fetched.
+        """
+        name = full_name(name)
+        value = self.values.get(name)
+        text = value.reveal() if isinstance(value, Secret) else value
+        return text if text is None or not refers(text) else resolve(text, name)
 
     def require(self, name: str) -> str:
         """The value of a name that is needed now.
@@ -249,10 +242,26 @@ class Settings:
         return tuple((self.get("BILLSYNC_ALERT_URLS") or "").split())
 
     @property
+    def report_urls(self) -> tuple[str, ...]:
+        """Where reports go; empty when nowhere."""
+        return tuple((self.get("BILLSYNC_REPORT_URLS") or "").split())
+
+    @property
     def secrets(self) -> tuple[str, ...]:
-        """Every secret in use, for the code that must keep them out of a text."""
-        found = (value.reveal() for value in self.values.values() if isinstance(value, Secret))
-        return tuple(value for value in found if value)
+        """Every secret in use, for the code that must keep them out of a text; of an address its password too."""
+        texts = [value.reveal() for value in self.values.values() if isinstance(value, Secret)]
+        known = [remembered(text) if refers(text) else text for text in texts]
+        return tuple(part for text in known if text for part in secret_parts(text))
+
+    @property
+    def references(self) -> Mapping[str, str]:
+        """The names whose values lie in AWS, and where."""
+        texts = {name: value.reveal() if isinstance(value, Secret) else value for name, value in self.values.items()}
+        return {name: text for name, text in texts.items() if refers(text)}
+
+    def refers_to(self, prefix: str) -> list[str]:
+        """The names with a prefix whose values lie in AWS."""
+        return [name for name in self.references if name.startswith(prefix)]
 
     @property
     def starts_sandbox(self) -> bool:
@@ -307,6 +316,8 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     Raises:
         ConfigurationError: for an environment, warehouse, transport, date or switch that is not known.
     """
+    for problem in filter(None, (reference_problem(entry.name, environ.get(entry.name) or "") for entry in NAMES)):
+        raise ConfigurationError(problem)
     environment = _choice(environ, "BILLSYNC_ENV", ENVIRONMENTS)
     home = Path(environ.get("BILLSYNC_HOME") or _BY_NAME["BILLSYNC_HOME"].default).expanduser().absolute()
     filled = {entry.name: _value(environ, entry.name, home) for entry in NAMES}

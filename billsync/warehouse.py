@@ -51,6 +51,7 @@ def sqlserver_login(settings: Settings) -> SqlServerLogin:
         encrypt=_switch(settings, "BILLSYNC_SQLSERVER_ENCRYPT"),
         trust_certificate=_switch(settings, "BILLSYNC_SQLSERVER_TRUST_CERT"),
         lock_timeout_seconds=_number(settings, "BILLSYNC_SQLSERVER_LOCK_TIMEOUT", _LONGEST_LOCK_SECONDS),
+        current=(lambda: sqlserver_login(settings)) if settings.refers_to("BILLSYNC_SQLSERVER_") else None,
     )
     if problem := login_problem(login):
         msg = (

@@ -24,7 +24,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from tenacity.wait import wait_random_exponential
 
 from loaders import fence
-from loaders.errors import PermanentError, TransientError, classify_response
+from loaders.errors import PermanentError, TransientError, certificate_failure, classify_response
 from loaders.http_deadline import Deadline, DeadlineAdapter
 
 _CHUNK_BYTES = 64 * 1024
@@ -324,9 +324,7 @@ def _connection_failure(what: str, error: requests.exceptions.RequestException) 
     known = requests.exceptions
     if isinstance(error, known.SSLError):
         return PermanentError(
-            what,
-            "the server's certificate is not trusted",
-            "Name the certificate authority's file in the settings; verification is never switched off.",
+            what, *certificate_failure(error, "Name the certificate authority's file in the settings")
         )
     if isinstance(error, known.ConnectTimeout):
         return TransientError(what, "no connection within the time allowed")

@@ -58,7 +58,7 @@ class Systems:
         """The operational database, brought to its newest form."""
         from loaders.operational_db import open_engine, upgrade  # noqa: PLC0415 - see warehouse
 
-        engine = open_engine(self.settings.ledger_url)
+        engine = open_engine(self.settings.ledger_url, lambda: self.settings.ledger_url)
         upgrade(engine)
         return engine
 

@@ -27,7 +27,7 @@ from xml.sax.saxutils import escape
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from loaders.errors import PermanentError
+from loaders.errors import LoaderError, PermanentError
 from loaders.sap_isu.soap.envelope import MAX_XML_BYTES, XmlError, local_name, parse_message
 from loaders.sap_isu.soap.inbox import Inbox
 from loaders.sap_isu.soap.messages import (
@@ -87,7 +87,7 @@ class Receiver:
         engine: where messages are stored.
         host: the address to listen on.
         port: the port, 0 for any free one.
-        credentials: (user, password) that SAP has to give; None lets everybody in who can connect.
+        credentials: tells (user, password) that SAP has to give now; None lets everybody in who can connect.
         max_body_bytes: larger bodies are refused unread.
         silence_seconds: how long headers, and then a body, may take to come.
         on_message: called with each message's name after it was stored.
@@ -102,7 +102,7 @@ class Receiver:
         *,
         host: str,
         port: int,
-        credentials: tuple[str, str] | None = None,
+        credentials: Callable[[], tuple[str, str]] | None = None,
         max_body_bytes: int = MAX_XML_BYTES,
         silence_seconds: float = _SILENCE_SECONDS,
         on_message: Callable[[str], None] | None = None,
@@ -156,7 +156,7 @@ class _Server(ThreadingHTTPServer):
         self,
         address: tuple[str, int],
         take: Callable[[bytes], str],
-        credentials: tuple[str, str] | None,
+        credentials: Callable[[], tuple[str, str]] | None,
         max_body_bytes: int,
         silence_seconds: float,
     ) -> None:
@@ -342,15 +342,19 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-def _is_allowed(credentials: tuple[str, str] | None, authorization: str | None) -> bool:
+def _is_allowed(credentials: Callable[[], tuple[str, str]] | None, authorization: str | None) -> bool:
     if credentials is None:
         return True
     scheme, _, given = (authorization or "").partition(" ")
     try:
         shown = base64.b64decode(given, validate=True) if scheme.lower() == "basic" else b""
+        expected = ":".join(credentials())
     except (binascii.Error, ValueError):
         return False
-    return hmac.compare_digest(shown, ":".join(credentials).encode())
+    except LoaderError as error:
+        log.warning("nobody is let in, since the password cannot be had: %s", error)
+        return False
+    return hmac.compare_digest(shown, expected.encode())
 
 
 def _length(header: str | None) -> int | None:

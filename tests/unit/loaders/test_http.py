@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -303,6 +304,20 @@ def test_classify_response_decides_by_status(status: int, outcome: str) -> None:
 )
 def test_parse_retry_after_reads_seconds_and_dates(value: str | None, seconds: float | None) -> None:
     assert parse_retry_after(value, datetime(2026, 3, 5, tzinfo=UTC)) == seconds
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [({"is_expired": True}, "certificate has expired.*renew"), ({"host": "DNS:elsewhere.example"}, "for another host")],
+)
+def test_certificate_of_a_known_authority_that_is_not_good_says_why(
+    tmp_path: Path, how: dict[str, Any], words: str
+) -> None:
+    certificates = make_certificates(tmp_path, **how)
+    with serving(lambda h, n: reply(h, 200), certificates.server_context()) as (base, received):
+        with pytest.raises(PermanentError, match=words):
+            HttpSession(HttpPolicy(ca_bundle=certificates.authority)).request("GET", base)
+        assert received == []
 
 
 def test_certificate_is_verified_unless_its_authority_is_named(tmp_path: Path) -> None:

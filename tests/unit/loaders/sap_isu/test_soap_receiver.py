@@ -288,13 +288,17 @@ def test_confirmation_is_tied_to_its_message_by_whatever_it_names(
 
 
 def test_credentials_are_asked_for_when_configured(engine: Engine) -> None:
-    receiver = Receiver(engine, host="127.0.0.1", port=0, credentials=("SAP", "pass"))
+    passwords = ["pass"]
+    receiver = Receiver(engine, host="127.0.0.1", port=0, credentials=lambda: ("SAP", passwords[-1]))
     body = write_confirmation(RESULTS, BULK, [Verdict(ONE, "", "3")])
     try:
         assert post(receiver, body).status_code == 401
         assert post(receiver, body, auth=("SAP", "other")).status_code == 401
         assert stored(engine) == []
         assert post(receiver, body, auth=("SAP", "pass")).status_code == 200
+        passwords.append("rotated")
+        assert post(receiver, body, auth=("SAP", "pass")).status_code == 401
+        assert post(receiver, body, auth=("SAP", "rotated")).status_code == 200
     finally:
         receiver.close()
 
