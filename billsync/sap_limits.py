@@ -15,6 +15,7 @@ from billsync.settings import ConfigurationError, Settings
 APPROVALS: Final = ("none", "required")
 _MOST_AT_ONCE: Final = 32
 _MOST_DEVICES: Final = 500
+_LONGEST_SETTLING: Final = 3600
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class SapLimits:
         needs_approval: whether a plan waits for a person's release.
         concurrency: requests in flight.
         batch_size: devices in one request.
+        settle_seconds: how long SAP's silence about what got no answer is not believed.
         stop_least: rejected readings, or differing bills, below which a load never pauses itself.
         stop_rejected_share: share of rejected readings above which it does.
         stop_differing_share: share of differing bills above which it does.
@@ -34,6 +36,7 @@ class SapLimits:
     needs_approval: bool
     concurrency: int
     batch_size: int
+    settle_seconds: int
     stop_least: int
     stop_rejected_share: Decimal
     stop_differing_share: Decimal
@@ -50,6 +53,7 @@ def sap_limits(settings: Settings) -> SapLimits:
         needs_approval=_choice(settings, "BILLSYNC_SAP_APPROVAL", APPROVALS) == "required",
         concurrency=_number(settings, "BILLSYNC_SAP_CONCURRENCY", _MOST_AT_ONCE),
         batch_size=_number(settings, "BILLSYNC_SAP_BATCH_SIZE", _MOST_DEVICES),
+        settle_seconds=_number(settings, "BILLSYNC_SAP_SETTLE", _LONGEST_SETTLING),
         stop_least=_number(settings, "BILLSYNC_SAP_STOP_COUNT", None),
         stop_rejected_share=_share(settings, "BILLSYNC_SAP_STOP_REJECTED"),
         stop_differing_share=_share(settings, "BILLSYNC_SAP_STOP_DIFFERING"),

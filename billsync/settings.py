@@ -138,6 +138,7 @@ NAMES: Final = (
     Name("BILLSYNC_SAP_APPROVAL", "none", "required: a load waits until a person releases its plan (billsync approve)"),
     Name("BILLSYNC_SAP_CONCURRENCY", "5", "requests to SAP in flight while loading, 1 to 32"),
     Name("BILLSYNC_SAP_BATCH_SIZE", "20", "devices in one request"),
+    Name("BILLSYNC_SAP_SETTLE", "10", "seconds after sending that SAP may still work on a request without an answer"),
     Name("BILLSYNC_SAP_STOP_REJECTED", "0.10", "the load pauses itself above this share of rejected readings in a run"),
     Name("BILLSYNC_SAP_STOP_DIFFERING", "0.25", "and above this share of compared bills with another total in SAP"),
     Name("BILLSYNC_SAP_STOP_COUNT", "20", "but never for fewer rejected readings, or differing bills, than this"),
