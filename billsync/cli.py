@@ -24,9 +24,9 @@ from billsync.progress import Progress
 from billsync.reads_cli import reads
 from billsync.robots_cli import robots
 from billsync.sap_cli import approve, find_plan, plan_lines, sap
-from billsync.sap_limits import sap_limits
 from billsync.sap_receive_cli import sap_confirmations
 from billsync.settings import ConfigurationError, Settings, load_settings
+from billsync.settings.sap_limits import sap_limits
 from billsync.words import NOT_COMPLETE, plain_errors
 
 if TYPE_CHECKING:

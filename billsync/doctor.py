@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from billsync.local_sandbox import is_up
-from billsync.sap_limits import sap_limits
 from billsync.settings import ConfigurationError, Settings, load_settings, unknown_names
-from billsync.uipath_settings import uipath_settings
+from billsync.settings.sap_limits import sap_limits
+from billsync.settings.uipath import uipath_settings
 
 # Versions that were proven together (docs/adr): exact where an inner interface is used.
 PINNED: Final = {"dagster": "1.13.27", "dagster-dbt": "0.29.27", "duckdb": "1.5.5", "soda-core": "4.28.0"}

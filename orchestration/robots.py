@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from billsync.uipath_settings import token_url, uipath_settings
+from billsync.settings.uipath import token_url, uipath_settings
 from loaders.sources.landing import folder_of_day, open_landing
 from loaders.uipath.exceptions import IN_FLIGHT, Outcome, Robots, assignments_of, handed_over
 from loaders.uipath.files import FileJob, Patience, RobotFiles

@@ -15,7 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from billsync.sap_limits import sap_limits
+from billsync.settings.sap_limits import sap_limits
 from orchestration.recorded import Facts, recorded
 from orchestration.sap_gate import gate_of, guard_of
 from orchestration.sap_orders import cancel_withdrawn, confirm_orders

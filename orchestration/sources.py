@@ -15,7 +15,7 @@ from typing import Final
 import dagster as dg
 
 from billsync.settings import Settings
-from billsync.uipath_settings import uipath_settings
+from billsync.settings.uipath import uipath_settings
 from loaders.sources.extract import Extract
 from loaders.warehouse.schema import METER_TABLES, PLAN_TABLES, RAW_TABLES, RETAILER_TABLES, RawTable
 from orchestration.lambda_extract import function_reader

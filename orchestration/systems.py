@@ -77,7 +77,7 @@ class Systems:
         if self.settings.warehouse != "sqlserver":
             msg = f"the table contracts have no data source for the warehouse {self.settings.warehouse}"
             raise ConfigurationError(msg)
-        from billsync.warehouse import sqlserver_login  # noqa: PLC0415 - see warehouse
+        from billsync.settings.sqlserver import sqlserver_login  # noqa: PLC0415 - see warehouse
         from loaders.sqlserver.connection import odbc_attributes, odbc_driver  # noqa: PLC0415 - see warehouse
         from loaders.sqlserver.login import odbc_string  # noqa: PLC0415 - see warehouse
 

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from billsync.doctor import examine
-from billsync.references import READ_OFFLINE
 from billsync.settings import NAMES, ConfigurationError, Settings, load_settings
+from billsync.settings.references import READ_OFFLINE
 from loaders import operational_db
 from loaders.aws import stored_values
 from loaders.aws.clients import open_client
@@ -324,7 +324,7 @@ def test_connection_of_an_open_engine_takes_the_password_of_the_moment(secrets: 
 def test_connection_to_sql_server_takes_the_password_of_the_moment(
     secrets: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from billsync.warehouse import sqlserver_login
+    from billsync.settings.sqlserver import sqlserver_login
 
     settings = settings_with(
         SQLSERVER_HOST="host",

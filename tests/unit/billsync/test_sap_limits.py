@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from billsync.sap_limits import sap_limits
 from billsync.settings import ConfigurationError, load_settings
+from billsync.settings.sap_limits import sap_limits
 
 
 def test_limits_of_an_empty_environment_are_the_documented_defaults() -> None:

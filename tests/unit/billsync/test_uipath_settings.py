@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from billsync.settings import ConfigurationError, load_settings
-from billsync.uipath_settings import token_url, uipath_settings
+from billsync.settings.uipath import token_url, uipath_settings
 
 
 def test_robots_are_off_by_default() -> None:
