@@ -3,11 +3,13 @@
 -- one; the hours that local midnight puts beyond that day go by its terms too, and by their own day's where it names none.
 -- Named twice or not at all: nobody pays, and is_undecided says so. Feed-ins without a competitor have no row and all pay.
 with exporting as (
-    select distinct
-        contract_id,
-        period_start_date,
-        period_end_date
+    select contract_id
     from {{ ref('int_bill_channels__list') }}
+    where section = 'FEED_IN'
+    union
+    -- Export may also come on a channel that no register names.
+    select contract_id
+    from {{ ref('int_channel_days__assign') }}
     where section = 'FEED_IN'
 ),
 
@@ -35,10 +37,7 @@ days as (
         days.plan_id
     from {{ ref('int_contract_days') }} as days
     inner join exporting
-        on
-            days.contract_id = exporting.contract_id
-            and days.period_start_date = exporting.period_start_date
-            and days.period_end_date = exporting.period_end_date
+        on days.contract_id = exporting.contract_id
     inner join competing_plans
         on days.plan_id = competing_plans.plan_id
     inner join {{ ref('int_plan_clocks__choose') }} as clocks
