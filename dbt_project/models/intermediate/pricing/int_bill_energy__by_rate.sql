@@ -49,15 +49,15 @@ select
 from energy
 left join {{ ref('int_feed_in_days__choose') }} as competing
     on
-        energy.section = 'FEED_IN'
-        and energy.contract_id = competing.contract_id
+        energy.contract_id = competing.contract_id
         and energy.period_start_date = competing.period_start_date
         and energy.period_end_date = competing.period_end_date
         and energy.market_date = competing.market_date
         and energy.local_date = competing.local_date
         and energy.plan_id = competing.plan_id
         and energy.version_hash = competing.version_hash
-        and energy.parent_number = competing.feed_in_number
+        -- One equality: a condition on the section beside it would make the engine compare every row with every row.
+        and case when energy.section = 'FEED_IN' then energy.parent_number end = competing.feed_in_number
 where coalesce(competing.is_chosen, 1) = 1
 group by
     energy.contract_id, energy.period_start_date, energy.period_end_date, energy.local_date, energy.plan_id,

@@ -88,11 +88,10 @@ left join clipped
         and tariffs.parent_number = clipped.parent_number
 left join unpaid
     on
-        tariffs.section = 'FEED_IN'
-        and versions.contract_id = unpaid.contract_id
+        versions.contract_id = unpaid.contract_id
         and versions.period_start_date = unpaid.period_start_date
         and versions.period_end_date = unpaid.period_end_date
         and versions.plan_id = unpaid.plan_id
         and versions.version_hash = unpaid.version_hash
-        and tariffs.parent_number = unpaid.feed_in_number
+        and case when tariffs.section = 'FEED_IN' then tariffs.parent_number end = unpaid.feed_in_number
 where tariffs.section <> 'TARIFF_PERIOD'
