@@ -125,7 +125,7 @@ def _read_meter_files(systems: Systems, day: date, folder: Path) -> list[Extract
     listing = landing.list_between(first, day)
     return [
         extract_meter_files(
-            landing, one, folder / one.isoformat(), known.get(one, ()), options=options, read_elsewhere=elsewhere
+            landing, one, folder / one.isoformat(), known.get(one), options=options, read_elsewhere=elsewhere
         )
         for one in days_to_extract(day, first, listing, known)
     ]
