@@ -52,12 +52,14 @@ candidates as (
 
 stored as (
     select
-        contract_id,
-        market_date,
-        min(basis_hash) as basis_hash
-    from {{ stored }}
-    where market_date >= (select min(market_date) from {{ ref('int_channel_days__basis') }})
-    group by contract_id, market_date
+        stored.contract_id,
+        stored.market_date,
+        min(stored.basis_hash) as basis_hash
+    from candidates
+    inner join {{ stored }} as stored
+        on candidates.contract_id = stored.contract_id and candidates.market_date = stored.market_date
+    where stored.market_date >= (select min(market_date) from {{ ref('int_channel_days__basis') }})
+    group by stored.contract_id, stored.market_date
 )
 {%- endif %}
 

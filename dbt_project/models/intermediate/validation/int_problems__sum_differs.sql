@@ -141,7 +141,13 @@ registers as (
     from {{ ref('stg_retailer__registers') }} as registers
     inner join {{ ref('stg_retailer__devices') }} as devices
         on registers.device_id = devices.device_id
-    where registers.usage_type <> 'DEMAND'
+    where
+        registers.usage_type <> 'DEMAND'
+        and exists (
+            select 1
+            from index_spans
+            where index_spans.nmi = devices.nmi
+        )
     group by devices.nmi, registers.nmi_suffix
     having min(registers.multiplier) = max(registers.multiplier)
 ),
