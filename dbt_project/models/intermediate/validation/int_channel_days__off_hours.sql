@@ -55,7 +55,7 @@ measured as (
             wanted.nmi = half_hours.nmi
             and wanted.nmi_suffix = half_hours.nmi_suffix
             and wanted.market_date = half_hours.market_date
-    where half_hours.market_date >= (select min(market_date) from wanted)
+    where half_hours.market_date >= (select min(days.market_date) from wanted as days)
 )
 
 select

@@ -219,7 +219,7 @@ interval_sums as (
             spans.nmi = usage.nmi
             and spans.nmi_suffix = usage.nmi_suffix
             and usage.market_date between spans.first_market_date and spans.last_market_date
-    where usage.is_conflicting = 0 and usage.market_date >= (select min(first_market_date) from spans)
+    where usage.is_conflicting = 0 and usage.market_date >= (select min(all_spans.first_market_date) from spans as all_spans)
     group by
         spans.nmi, spans.nmi_suffix, spans.meter_class, spans.jurisdiction, spans.first_market_date,
         spans.last_market_date, spans.register_kwh, spans.billing_day
