@@ -50,7 +50,7 @@ def revise(path: Path, percent: int) -> int:
 
 
 @click.command()
-@click.option("--contracts", default=50_000, show_default=True, help="Contracts whose bills close.")
+@click.option("--contracts", default=75_000, show_default=True, help="Contracts whose bills close.")
 @click.option("--percent", default=1, show_default=True, help="Percent of them whose whole month is revised.")
 def main(contracts: int, percent: int) -> None:
     """Measure the full run and the run of the revision, from the raw layer to the judged bills."""

@@ -165,11 +165,13 @@ def _models(
     """Build what the wanted models stand on but ``already_built`` does not, with dbt's command as a run gives it."""
     from dbt.cli.main import dbtRunner  # noqa: PLC0415
 
+    from orchestration.dbt_events import drop_debug_events  # noqa: PLC0415
     from orchestration.dbt_runner import GLOBAL_ARGS, common_args  # noqa: PLC0415
 
     target = _systems(home).dbt
     os.environ.update(target.environment)
     runner = dbtRunner(manifest=dbtRunner().invoke([*GLOBAL_ARGS, "parse", *common_args(target)]).result)
+    drop_debug_events()
     days = f'{{"start_day": "{first_day or day}", "end_day": "{day}"}}'
     chosen = ["--select", *(f"+{name}" for name in wanted)]
     if already_built:

@@ -23,14 +23,14 @@
 {%- endmacro %}
 
 {% macro rows_named(relation, named_by, keys, columns) -%}
-    select candidates.{{ columns | join(', candidates.') }}
-    from {{ relation }} as candidates
+    select wide_rows.{{ columns | join(', wide_rows.') }}
+    from {{ relation }} as wide_rows
     where exists (
         select 1
         from {{ named_by }} as named_rows
         where
             {%- for key in keys %}
-            named_rows.{{ key }} = candidates.{{ key }}{{ " and" if not loop.last }}
+            named_rows.{{ key }} = wide_rows.{{ key }}{{ " and" if not loop.last }}
             {%- endfor %}
     )
 {%- endmacro %}

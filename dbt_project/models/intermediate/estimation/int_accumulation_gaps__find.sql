@@ -1,6 +1,7 @@
 {{ config(tags=['rating']) }}
 -- One row per due bill, channel of a basic meter and market day that lies between no two reads: the read that closes the bill
--- did not come, or one before it. A site that sent any interval data in the period is read by intervals and is not looked at.
+-- did not come, or one before it. Two contents for one pair of reads are a conflict, no gap, and a site that sent any interval
+-- data in the period is read by intervals.
 select distinct
     due.contract_id,
     due.nmi,
@@ -27,6 +28,15 @@ where
             spans.nmi = due.nmi
             and spans.nmi_suffix = registers.nmi_suffix
             and calendar.market_date between spans.first_date and spans.last_date
+    )
+    and not exists (
+        select 1
+        from {{ ref('int_accumulation_records__current') }} as torn
+        where
+            torn.nmi = due.nmi
+            and torn.nmi_suffix = registers.nmi_suffix
+            and torn.is_conflicting = 1
+            and calendar.market_date between torn.previous_read_date and torn.current_read_date
     )
     and not exists (
         select 1

@@ -1,4 +1,5 @@
--- One row per due bill: the energy its channels read in the period and how good the reads are.
+-- One row per due bill: the energy its channels read in the period and how good the reads are. stamp_minutes adds up when each of
+-- the reads was made: it changes as soon as one of them gives way to a later one, even if that says the same.
 with channel_days as (
     select
         due.contract_id,
@@ -58,6 +59,11 @@ select
     cast(sum(case when section = 'FEED_IN' then usage_kwh else 0 end) as {{ kwh_type() }}) as feed_in_kwh,
     max(is_estimated) as has_estimates,
     max(is_substituted) as has_substitutes,
-    max(read_version_at) as read_version_at
+    max(read_version_at) as read_version_at,
+    cast(
+        sum(cast(
+            {{ minutes_between("cast('2000-01-01' as " ~ instant_type() ~ ")", 'read_version_at') }} as decimal(18, 0)
+        )) as decimal(18, 0)
+    ) as stamp_minutes
 from reads
 group by contract_id, period_start_date, period_end_date

@@ -52,14 +52,15 @@ candidates as (
 
 stored as (
     select
-        stored.contract_id,
-        stored.market_date,
-        min(stored.basis_hash) as basis_hash
-    from candidates
-    inner join {{ stored }} as stored
-        on candidates.contract_id = stored.contract_id and candidates.market_date = stored.market_date
-    where stored.market_date >= (select min(market_date) from {{ ref('int_channel_days__basis') }})
-    group by stored.contract_id, stored.market_date
+        contract_id,
+        market_date,
+        min(basis_hash) as basis_hash
+    from (
+        {{ picked_rows(
+            stored, 'candidates', ['contract_id', 'market_date'], ['contract_id', 'market_date', 'basis_hash']
+        ) }}
+    ) as stored_rows
+    group by contract_id, market_date
 )
 {%- endif %}
 

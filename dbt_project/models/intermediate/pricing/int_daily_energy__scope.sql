@@ -3,20 +3,18 @@
 {%- if stored %}
 with stored as (
     select
-        stored.contract_id,
-        stored.nmi,
-        stored.nmi_suffix,
-        stored.market_date,
-        min(stored.basis_hash) as basis_hash
-    from {{ ref('int_channel_days__basis') }} as candidates
-    inner join {{ stored }} as stored
-        on
-            candidates.contract_id = stored.contract_id
-            and candidates.nmi = stored.nmi
-            and candidates.nmi_suffix = stored.nmi_suffix
-            and candidates.market_date = stored.market_date
-    where stored.market_date >= (select min(market_date) from {{ ref('int_channel_days__basis') }})
-    group by stored.contract_id, stored.nmi, stored.nmi_suffix, stored.market_date
+        contract_id,
+        nmi,
+        nmi_suffix,
+        market_date,
+        min(basis_hash) as basis_hash
+    from (
+        {{ picked_rows(
+            stored, ref('int_channel_days__basis'), ['contract_id', 'nmi', 'nmi_suffix', 'market_date'],
+            ['contract_id', 'nmi', 'nmi_suffix', 'market_date', 'basis_hash']
+        ) }}
+    ) as stored_rows
+    group by contract_id, nmi, nmi_suffix, market_date
 )
 {%- endif %}
 
