@@ -83,4 +83,12 @@ def _jobs(text: str) -> dict[str, str]:
             )
             raise ConfigurationError(msg)
         jobs[name] = process
+    for name in jobs:
+        longer = [other for other in jobs if other != name and other.startswith(name)]
+        if longer:
+            msg = (
+                f"BILLSYNC_UIPATH_JOBS has {name!r} and {longer[0]!r}: files of the second would be taken for the "
+                "first's; no name may begin another"
+            )
+            raise ConfigurationError(msg)
     return jobs
