@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from tests.integration.revised_bills import RevisedBills, flat_case
+from tests.integration.revised_bills import MODELS, RevisedBills, flat_case
 from tests.properties.pricing_warehouse import Case, nmi_of
 
 FIRST, LAST, LATER = date(2026, 2, 1), date(2026, 2, 28), date(2026, 4, 9)
 WAITING, RELEASED, PARTLY = "0000000001", "0000000002", "0000000003"
+JUDGED = [*MODELS, "+int_problems__detected"]
 Days = dict[str, dict[str, Any]]
 
 
@@ -75,18 +76,18 @@ def days(tmp_path_factory: pytest.TempPathFactory) -> Days:
         read(bills, key, LAST, (date(2025, 12, 31), date(2026, 1, 31)), 31 * 24)
     read(bills, PARTLY, LAST, (date(2026, 1, 31), date(2026, 2, 18)), 18 * 10)
     bills.seed(LAST)
-    bills.run(LAST)
+    bills.run(LAST, models=JUDGED)
     found = {"first": now(bills)}
     bills.insert(
         "exception_queue", exception_id="x", billing_day=LAST, rule_code="ORDER_WITHOUT_DATA", severity="ISSUE",
         nmi=nmi_of(RELEASED), contract_id=RELEASED, first_market_date=FIRST, last_market_date=LAST, state="RELEASED",
     )  # fmt: skip
-    bills.run(LAST)
+    bills.run(LAST, models=JUDGED)
     found["released"] = now(bills)
     bills.confirm([RELEASED], LAST)
     bills.bill_in_sap([RELEASED], FIRST, LAST)
     read(bills, RELEASED, LATER, (date(2026, 1, 31), LAST), 28 * 24 + 10)
-    bills.run(LATER)
+    bills.run(LATER, models=JUDGED)
     found["read"] = now(bills)
     return found
 
