@@ -34,16 +34,6 @@ def _state(bills: RevisedBills) -> dict[str, list[dict[str, Any]]]:
     return {name: bills.fetch(f"select * from marts.{name} order by all") for name in tables}
 
 
-def _reads(bills: RevisedBills, contract_id: str) -> dict[int, list[dict[str, Any]]]:
-    """What each version of a bill stands on."""
-    versions: dict[int, list[dict[str, Any]]] = {}
-    for row in bills.fetch(
-        f"select * from marts.fct_bill_read_versions where contract_id = '{contract_id}' order by all"
-    ):
-        versions.setdefault(row["bill_version"], []).append(row)
-    return versions
-
-
 @pytest.fixture(scope="module")
 def days(tmp_path_factory: pytest.TempPathFactory) -> Days:
     bills = RevisedBills(tmp_path_factory.mktemp("revised"))
@@ -59,7 +49,6 @@ def days(tmp_path_factory: pytest.TempPathFactory) -> Days:
     bills.run(OLD_LAST, LAST)
     found: Days = {
         "bills": bills,
-        "known": _reads(bills, SAME),
         "first": {row["contract_id"]: row for row in bills.fetch("select * from marts.fct_shadow_bills")},
     }
 
@@ -80,7 +69,6 @@ def days(tmp_path_factory: pytest.TempPathFactory) -> Days:
     bills.insert("retailer_contract_plans", contract_id=PLAN, plan_id="CHEAP", start_date="2026-02-15")
     bills.run(LATER)
     found |= {"work": bills.work(), "later": bills.revisions(LATER), "state": _state(bills)}
-    found["known later"] = _reads(bills, SAME)
     bills.run(LATER)
     found |= {"work again": bills.work(), "state again": _state(bills)}
 
@@ -185,12 +173,3 @@ def test_every_version_keeps_its_lines(days: Days) -> None:
         (3, Decimal("229.60")),
     ]
     assert all(row["lines"] == row["total_ex_gst_aud"] for row in rows)
-
-
-def test_a_read_that_says_the_same_makes_a_version_and_leaves_what_the_first_one_stood_on(days: Days) -> None:
-    before, after = days["known"], days["known later"]
-    assert before.keys() == {1}
-    assert after.keys() == {1, 2}
-    assert after[1] == before[1]
-    files = {row["file_name"] for row in after[2] if row["market_date"] == DAY}
-    assert files == {f"{SAME}-{DAY}-20260409010000.csv"}

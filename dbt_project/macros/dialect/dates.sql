@@ -20,20 +20,6 @@
 {% macro sqlserver__days_between(first_date, last_date) %}datediff(day, {{ first_date }}, {{ last_date }}){% endmacro %}
 {% macro spark__days_between(first_date, last_date) %}datediff({{ last_date }}, {{ first_date }}){% endmacro %}
 
-{# Whole minutes from the first instant to the second. #}
-{% macro minutes_between(first_instant, last_instant) -%}
-    {{ adapter.dispatch('minutes_between')(first_instant, last_instant) }}
-{%- endmacro %}
-{% macro default__minutes_between(first_instant, last_instant) -%}
-    datediff('minute', {{ first_instant }}, {{ last_instant }})
-{%- endmacro %}
-{% macro sqlserver__minutes_between(first_instant, last_instant) -%}
-    datediff(minute, {{ first_instant }}, {{ last_instant }})
-{%- endmacro %}
-{% macro spark__minutes_between(first_instant, last_instant) -%}
-    timestampdiff(minute, {{ first_instant }}, {{ last_instant }})
-{%- endmacro %}
-
 {% macro add_minutes(instant, minutes) %}{{ adapter.dispatch('add_minutes')(instant, minutes) }}{% endmacro %}
 {% macro default__add_minutes(instant, minutes) %}({{ instant }} + to_minutes(cast({{ minutes }} as bigint))){% endmacro %}
 {% macro sqlserver__add_minutes(instant, minutes) %}dateadd(minute, {{ minutes }}, {{ instant }}){% endmacro %}

@@ -1,5 +1,4 @@
--- One row per due bill: the energy its channels read in the period and how good the reads are. stamp_minutes adds up when each of
--- the reads was made: it changes as soon as one of them gives way to a later one, even if that says the same.
+-- One row per due bill: the energy its channels read in the period and how good the reads are, as flags and in channel-days.
 with channel_days as (
     select
         due.contract_id,
@@ -60,10 +59,7 @@ select
     max(is_estimated) as has_estimates,
     max(is_substituted) as has_substitutes,
     max(read_version_at) as read_version_at,
-    cast(
-        sum(cast(
-            {{ minutes_between("cast('2000-01-01' as " ~ instant_type() ~ ")", 'read_version_at') }} as decimal(18, 0)
-        )) as decimal(18, 0)
-    ) as stamp_minutes
+    cast(sum(is_estimated) as integer) as estimated_day_count,
+    cast(sum(is_substituted) as integer) as substituted_day_count
 from reads
 group by contract_id, period_start_date, period_end_date
