@@ -22,9 +22,11 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-lock: ## resolve pyproject.toml into requirements.lock (needs uv)
+lock: ## resolve pyproject.toml into requirements.lock, and the image's part of it (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url \
 		--no-header --extra dev -c requirements.constraints pyproject.toml -o requirements.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url \
+		--no-header --extra postgres --extra k8s -c requirements.lock pyproject.toml -o deploy/requirements.lock
 
 demo: install ## run one billing day end to end against the sandbox
 	@$(BIN)/billsync demo --day $(DAY)

@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -19,16 +20,20 @@ from benchmarks.measure import report
 Work = Callable[[], Mapping[str, float]]
 USAGE = ("fct_daily_usage",)
 DETERMINANTS = ("int_daily_energy__by_rate",)
+PLAN_PROBLEMS = ("int_problems__plan_stops_bill", "int_problems__plan_words")
 PROBLEMS = ("int_problems__detected",)
 
 
-def seed(home: Path, day: date, service_points: str) -> Work:
-    """Make the sandbox's data; not part of any rate."""
+def seed(home: Path, day: date, service_points: str, interval_length: str = "") -> Work:
+    """Make the sandbox's data, of meters of one interval length or of those that are in use; not part of any rate."""
     from sandbox.generate import seed_sandbox  # noqa: PLC0415
     from sandbox.generate_orders import Spec  # noqa: PLC0415
 
     def work() -> Mapping[str, int]:
-        seed_sandbox(home / "sandbox", Spec(service_points=int(service_points), days=1, seed=7, day=day))
+        spec = Spec(service_points=int(service_points), days=1, seed=7, day=day)
+        if interval_length:
+            spec = replace(spec, interval_lengths=(int(interval_length),))
+        seed_sandbox(home / "sandbox", spec)
         return {"service_points": int(service_points)}
 
     return work
@@ -82,9 +87,15 @@ def build_determinants(home: Path, day: date) -> Work:
     return _models(home, day, DETERMINANTS, already_built=USAGE)
 
 
+def check_plans(home: Path, day: date) -> Work:
+    """Build the pricing models that find plans which cannot be priced; not part of any rate."""
+    return _models(home, day, PLAN_PROBLEMS, already_built=(*USAGE, *DETERMINANTS))
+
+
 def judge_reads(home: Path, day: date) -> Work:
     """Build the validation rules and what they alone stand on; counts are the milliseconds of each of their models."""
-    return _models(home, day, PROBLEMS, already_built=(*USAGE, *DETERMINANTS), counted_folder="validation")
+    built = (*USAGE, *DETERMINANTS, *PLAN_PROBLEMS)
+    return _models(home, day, PROBLEMS, already_built=built, counted_folder="validation")
 
 
 def seed_bills(home: Path, day: date, contracts: str) -> Work:
@@ -140,7 +151,7 @@ def load_sap(home: Path, _day: date, url: str, contracts: str, in_flight: str) -
 STAGES: Mapping[str, Callable[..., Work]] = {
     stage.__name__: stage
     for stage in (
-        seed, other_sources, read_files, load_raw, build_usage, build_determinants, judge_reads,
+        seed, other_sources, read_files, load_raw, build_usage, build_determinants, check_plans, judge_reads,
         seed_bills, store_determinants, price_bills, price_row_by_row, load_sap,
         price_all, revise, price_revision,
     )
@@ -151,21 +162,25 @@ def _models(
     home: Path, day: date, wanted: tuple[str, ...], *, already_built: tuple[str, ...], first_day: date | None = None,
     counted_folder: str | None = None,
 ) -> Work:  # fmt: skip
+    """Build what the wanted models stand on but ``already_built`` does not, with dbt's command as a run gives it."""
     from dbt.cli.main import dbtRunner  # noqa: PLC0415
 
-    from orchestration.dbt_runner import GLOBAL_ARGS, common_args, load_manifest  # noqa: PLC0415
+    from orchestration.dbt_events import drop_debug_events  # noqa: PLC0415
+    from orchestration.dbt_runner import GLOBAL_ARGS, common_args  # noqa: PLC0415
 
     target = _systems(home).dbt
     os.environ.update(target.environment)
-    manifest = load_manifest(target)
-    names = _upstream(manifest, wanted) - _upstream(manifest, already_built)
     runner = dbtRunner(manifest=dbtRunner().invoke([*GLOBAL_ARGS, "parse", *common_args(target)]).result)
+    drop_debug_events()
     days = f'{{"start_day": "{first_day or day}", "end_day": "{day}"}}'
+    chosen = ["--select", *(f"+{name}" for name in wanted)]
+    if already_built:
+        chosen += ["--exclude", *(f"+{name}" for name in already_built)]
 
     def work() -> Mapping[str, int]:
         result = runner.invoke(
-            [*GLOBAL_ARGS, "build", *common_args(target), "--vars", days, "--resource-type", "model",
-             "--resource-type", "seed", "--select", *sorted(names)]
+            [*GLOBAL_ARGS, "build", *common_args(target), "--vars", days, "--no-write-json", "--resource-type", "model",
+             "--resource-type", "seed", *chosen]
         )  # fmt: skip
         if not result.success:
             raise SystemExit(f"dbt failed: {result.exception or [r.message for r in result.result if r.message]}")
@@ -178,22 +193,9 @@ def _models(
                 for one in result.result
                 if counted_folder in one.node.fqn
             }
-        return {"models": len(names)}
+        return {"models": len(result.result)}
 
     return work
-
-
-def _upstream(manifest: Mapping[str, Mapping[str, Mapping[str, object]]], names: tuple[str, ...]) -> set[str]:
-    """Names of the models and seeds that the named models stand on, themselves included."""
-    nodes = manifest["nodes"]
-    waiting = [unique_id for unique_id, node in nodes.items() if node["name"] in names]
-    found: set[str] = set()
-    while waiting:
-        node = nodes.get(waiting.pop())
-        if node is not None and str(node["name"]) not in found:
-            found.add(str(node["name"]))
-            waiting += node["depends_on"].get("nodes", [])  # type: ignore[attr-defined]
-    return found
 
 
 def _systems(home: Path):

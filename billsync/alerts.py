@@ -1,7 +1,7 @@
 """Alerts: sent once, counted when they repeat, and never lost in silence.
 
-What belongs here: the one place that posts to ``BILLSYNC_ALERT_URLS`` and remembers what was posted. What stays out:
-deciding what deserves an alert (``orchestration/sensors``).
+What belongs here: the one place that posts to ``BILLSYNC_ALERT_URLS`` and ``BILLSYNC_REPORT_URLS``, and remembers what
+was posted. What stays out: deciding what deserves an alert (``orchestration/sensors``).
 
 An alert is remembered only after its post succeeded; a failed post raises, so the caller tries again later.
 """
@@ -11,12 +11,15 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from loaders.aws.messages import Channel, open_channel
+from loaders.errors import LoaderError, PermanentError, TransientError
 from loaders.operational_db import alerts_sent, utc_now
 
 Sent = Literal["sent", "repeated", "logged"]
@@ -38,11 +41,13 @@ class Alert:
         subject: what it is about, stable over repeats: kind, job or check, billing day, state.
         title: one line.
         body: what happened, why, what to do.
+        attachment: a file that goes along, where the channel takes files.
     """
 
     subject: tuple[str, ...]
     title: str
     body: str
+    attachment: Path | None = None
 
     @property
     def key(self) -> str:
@@ -58,7 +63,7 @@ def send_once(engine: Engine, urls: Sequence[str], alert: Alert, secrets: Sequen
 
     Args:
         engine: the operational database.
-        urls: apprise URLs; none means the alert is written to the log.
+        urls: of apprise, or ``sns:`` and ``ses:`` (``loaders/aws/messages.py``); none: it is written to the log.
         alert: what to say.
         secrets: values that must not leave in the text.
 
@@ -68,13 +73,22 @@ def send_once(engine: Engine, urls: Sequence[str], alert: Alert, secrets: Sequen
     with engine.begin() as connection:
         if _count_repeat(connection, alert.key):
             return "repeated"
-    alert = Alert(alert.subject, without_secrets(alert.title, secrets), without_secrets(alert.body, secrets))
+    alert = replace(alert, title=without_secrets(alert.title, secrets), body=without_secrets(alert.body, secrets))
     if urls:
         _post(urls, alert)
     logger.warning("%s\n%s", alert.title, alert.body)
     with engine.begin() as connection:
         _remember(connection, alert)
     return "sent" if urls else "logged"
+
+
+def channel_names(urls: Sequence[str]) -> list[str]:
+    """What the channels of URLs are called.
+
+    Raises:
+        AlertNotSentError: nobody understands one of them.
+    """
+    return [url.partition(":")[0] for url in urls if _open(url)]
 
 
 def without_secrets(text: str, secrets: Sequence[str]) -> str:
@@ -86,23 +100,53 @@ def without_secrets(text: str, secrets: Sequence[str]) -> str:
 
 
 def _post(urls: Sequence[str], alert: Alert) -> None:
-    import apprise  # noqa: PLC0415 - half a second of imports that a quiet day saves
+    """Hand an alert to every channel.
 
-    channels = apprise.Apprise()
-    for url in urls:
-        if not channels.add(url):
-            # The URL itself may hold a password, so it is not shown.
-            msg = "a URL in BILLSYNC_ALERT_URLS is not one that apprise understands"
-            raise AlertNotSentError(msg)
-    answer = channels.notify(title=alert.title, body=alert.body, body_format=apprise.NotifyFormat.TEXT)
-    # notify() answers with an object whose status counts like exit codes: success is 0.
-    status = answer.status.name
-    if status == "PARTIAL":
-        # Posting again would repeat it on the channels that took it, for as long as the others are broken.
-        logger.error("not every channel of BILLSYNC_ALERT_URLS took the alert %s", alert.title)
-    elif status != "SUCCESS":
-        msg = f"no channel of BILLSYNC_ALERT_URLS took the alert ({status.lower()}); it is tried again"
-        raise AlertNotSentError(msg)
+    One that was taken by some is done: posting it again would repeat it there for as long as the others are broken.
+    """
+    channels = [(url.partition(":")[0], _open(url)) for url in urls]
+    refused = []
+    for name, channel in channels:
+        try:
+            channel.send(alert.title, alert.body, alert.attachment)
+        except LoaderError as error:
+            refused.append(f"{name}: {' '.join(str(error).split())}")
+    if refused:
+        told = f"{len(refused)} of {len(channels)} channels did not take {alert.title!r}: {'; '.join(refused)}"
+        if len(refused) == len(channels):
+            raise AlertNotSentError(f"{told} It is tried again.")
+        logger.error(told)
+
+
+def _open(url: str) -> Channel:
+    """The channel of a URL; no message shows the URL, which may hold a password."""
+    try:
+        return open_channel(url) or _Apprise(url)
+    except LoaderError as error:
+        raise AlertNotSentError(str(error)) from None
+
+
+class _Apprise:
+    """A channel that apprise knows."""
+
+    def __init__(self, url: str) -> None:
+        import apprise  # noqa: PLC0415 - half a second of imports that a quiet day saves
+
+        self._text = apprise.NotifyFormat.TEXT
+        self._server = apprise.Apprise()
+        if not self._server.add(url):
+            raise PermanentError(
+                "Opening a channel for alerts",
+                "its URL is not one that apprise understands",
+                "Correct BILLSYNC_ALERT_URLS or BILLSYNC_REPORT_URLS.",
+            )
+
+    def send(self, title: str, body: str, attachment: Path | None = None) -> None:
+        files = str(attachment) if attachment else None
+        answer = self._server.notify(title=title, body=body, body_format=self._text, attach=files)
+        # notify() answers with an object whose status counts like exit codes: success is 0.
+        if answer.status.name != "SUCCESS":
+            raise TransientError("Posting an alert", f"the channel did not take it ({answer.status.name.lower()})")
 
 
 def _count_repeat(connection: Connection, key: str) -> bool:

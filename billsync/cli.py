@@ -24,9 +24,9 @@ from billsync.progress import Progress
 from billsync.reads_cli import reads
 from billsync.robots_cli import robots
 from billsync.sap_cli import approve, find_plan, plan_lines, sap
-from billsync.sap_limits import sap_limits
 from billsync.sap_receive_cli import sap_confirmations
 from billsync.settings import ConfigurationError, Settings, load_settings
+from billsync.settings.sap_limits import sap_limits
 from billsync.words import NOT_COMPLETE, plain_errors
 
 if TYPE_CHECKING:
@@ -237,11 +237,14 @@ def status(day: date, as_json: bool) -> None:  # noqa: FBT001 - see run
 def report(day: date, open_it: bool) -> None:  # noqa: FBT001 - see run
     """Build the day's report from the marts and say where it lies."""
     from billsync.report import build_report  # noqa: PLC0415 - see module
+    from billsync.report.publication import keep_report  # noqa: PLC0415 - see module
 
     settings = load_settings()
     path = settings.report_path(day)
     build_report(_warehouse(settings), day, path)
     click.echo(path)
+    if kept := keep_report(settings, day, path):
+        click.echo(kept)
     if open_it:
         webbrowser.open(path.as_uri())
 

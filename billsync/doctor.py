@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from billsync.local_sandbox import is_up
-from billsync.sap_limits import sap_limits
 from billsync.settings import ConfigurationError, Settings, load_settings, unknown_names
-from billsync.uipath_settings import uipath_settings
+from billsync.settings.sap_limits import sap_limits
+from billsync.settings.uipath import uipath_settings
 
 # Versions that were proven together (docs/adr): exact where an inner interface is used.
 PINNED: Final = {"dagster": "1.13.27", "dagster-dbt": "0.29.27", "duckdb": "1.5.5", "soda-core": "4.28.0"}
@@ -89,6 +89,19 @@ def _configuration(settings: Settings, environ: Mapping[str, str]) -> Iterator[F
         yield Finding(ok=False, what=name, why="no such setting; misspelt?", fix=".env.example lists every name")
 
 
+def _stored_values(settings: Settings, _environ: Mapping[str, str]) -> Iterator[Finding]:
+    from loaders.errors import LoaderError  # noqa: PLC0415 - see _guarded
+
+    for name, text in settings.references.items():
+        # An address is a secret even where only its password lies elsewhere.
+        shown = "in AWS" if "{" in text else text
+        try:
+            settings.require(name)
+            yield Finding(ok=True, what=name, why=f"{shown}, fetched")
+        except LoaderError as error:
+            yield Finding(ok=False, what=name, why=f"{error.what}: {error.why}", fix=error.remedy)
+
+
 def _versions(_settings: Settings, _environ: Mapping[str, str]) -> Iterator[Finding]:
     python = sys.version_info
     yield Finding(
@@ -157,6 +170,22 @@ def _landing(settings: Settings, _environ: Mapping[str, str]) -> Iterator[Findin
         yield Finding(ok=True, what="landing", why=f"{len(days)} billing days{last}")
 
 
+def _buckets(settings: Settings, _environ: Mapping[str, str]) -> Iterator[Finding]:
+    from loaders.aws.s3 import Bucket, S3Place  # noqa: PLC0415 - see _guarded
+
+    for name in ("ARCHIVE", "EXTRACT_OUTPUT", "REPORTS"):
+        address = settings.get(name) or ""
+        if address.startswith("s3://"):
+            place = S3Place.parse(address)
+            next(Bucket(place.bucket).list_folders(f"{place.prefix}/" if place.prefix else ""), None)
+            yield Finding(ok=True, what=f"BILLSYNC_{name}", why=f"{place} can be listed")
+    if settings.extract == "lambda":
+        from orchestration.lambda_extract import function_reader  # noqa: PLC0415 - see _guarded
+
+        function_reader(settings)
+        yield Finding(ok=True, what="extraction function", why=f"{settings.get('EXTRACT_FUNCTION')}, not called now")
+
+
 def _retailer_database(settings: Settings, _environ: Mapping[str, str]) -> Iterator[Finding]:
     import sqlalchemy as sa  # noqa: PLC0415 - see _guarded
 
@@ -195,6 +224,14 @@ def _reached(what: str, url: str, ca_bundle: Path | None) -> Finding:
     return Finding(ok=True, what=what, why=f"{url} answers ({status})")
 
 
+def _alerts(settings: Settings, _environ: Mapping[str, str]) -> Iterator[Finding]:
+    from billsync.alerts import channel_names  # noqa: PLC0415 - see _guarded
+
+    for what, urls in (("alerts", settings.alert_urls), ("reports", settings.report_urls)):
+        names = channel_names(urls)
+        yield Finding(ok=True, what=what, why=f"go out by {', '.join(names)}" if names else "are sent nowhere")
+
+
 def _robots(settings: Settings, _environ: Mapping[str, str]) -> Iterator[Finding]:
     if not uipath_settings(settings).is_used or _served_later(settings):
         return
@@ -210,6 +247,6 @@ def _served_later(settings: Settings) -> bool:
 
 Check = Callable[[Settings, Mapping[str, str]], Iterator[Finding]]
 CHECKS: Final[tuple[Check, ...]] = (
-    _configuration, _versions, _state_folder, _sandbox, _warehouse, _ledger, _landing, _retailer_database, _apis,
-    _robots,
+    _configuration, _stored_values, _versions, _state_folder, _sandbox, _warehouse, _ledger, _landing,
+    _buckets, _retailer_database, _apis, _alerts, _robots,
 )  # fmt: skip

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from billsync.settings import ConfigurationError, load_settings
-from billsync.uipath_settings import uipath_settings
+from billsync.settings.uipath import uipath_settings
 from billsync.words import NOT_COMPLETE, plain_errors
 
 if TYPE_CHECKING:

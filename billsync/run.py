@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from loaders.warehouse import Warehouse
 
 LOCATION: Final = "billsync"
+_OWN_FAILURE: Final = re.compile(r"^(?:loaders|billsync|orchestration|checks)\.[\w.]+: ")
 DAGSTER_YAML: Final = """\
 # Written by billsync; edit the copy in your own DAGSTER_HOME for production.
 telemetry:
@@ -209,7 +211,9 @@ def _root_cause(error: Any, otherwise: str | None) -> str:
     """The words of what was raised first."""
     while error and error.cause:
         error = error.cause
-    return " ".join((error.message if error else otherwise or "no reason given").split())
+    told = " ".join((error.message if error else otherwise or "no reason given").split())
+    # What our own failures are called says nothing to a person; that of others may be all there is.
+    return _OWN_FAILURE.sub("", told)
 
 
 def log_to_file(folder: Path) -> None:

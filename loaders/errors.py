@@ -107,6 +107,29 @@ def classify_response(status: int, headers: Mapping[str, str], now: datetime | N
     return ResponseClass("transient", parse_retry_after(lowered.get("retry-after"), now))
 
 
+def certificate_failure(error: Exception, how_to_trust: str) -> tuple[str, str]:
+    """Why a server's certificate was not accepted, and what to do, in a client's words about it.
+
+    Args:
+        error: what the client raised.
+        how_to_trust: what to do where only the authority is unknown.
+    """
+    text = str(error)
+    for sign, why, remedy in _CERTIFICATES:
+        if sign in text:
+            return why, f"{remedy} Verification is never switched off."
+    return "the server's certificate is not trusted", f"{how_to_trust}; verification is never switched off."
+
+
+_CERTIFICATES = (
+    ("certificate has expired", "the server's certificate has expired", "Have its owner renew it."),
+    ("not yet valid", "the server's certificate is not valid yet", "Check this machine's clock, or ask its owner."),
+    ("mismatch", "the server's certificate is for another host", "Check the configured address."),
+    ("doesn't match", "the server's certificate is for another host", "Check the configured address."),
+    ("WRONG_VERSION_NUMBER", "what answers there does not speak TLS", "Check scheme and port of the address."),
+)
+
+
 def parse_retry_after(value: str | None, now: datetime | None = None) -> float | None:
     """Read a ``Retry-After`` header, seconds or HTTP date; None when absent or not understood."""
     if value is None:

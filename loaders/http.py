@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import time
+from base64 import b64encode
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -19,12 +20,12 @@ from typing import Any, Self
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
 from loaders import fence
-from loaders.errors import PermanentError, TransientError, classify_response
+from loaders.errors import PermanentError, TransientError, certificate_failure, classify_response
+from loaders.http_deadline import Deadline, DeadlineAdapter
 
 _CHUNK_BYTES = 64 * 1024
 _EXCERPT_CHARACTERS = 200
@@ -152,7 +153,9 @@ class HttpSession:
             session.proxies = {"http": self.policy.proxy_url, "https": self.policy.proxy_url}
         session.headers.update(self.headers)
         session.auth = self.auth
-        adapter = HTTPAdapter(pool_connections=self.policy.pool_size, pool_maxsize=self.policy.pool_size, max_retries=0)
+        adapter = DeadlineAdapter(
+            pool_connections=self.policy.pool_size, pool_maxsize=self.policy.pool_size, max_retries=0
+        )
         session.mount("http://", adapter)
         session.mount("https://", adapter)
         self._session = session
@@ -247,35 +250,46 @@ class HttpSession:
             fence.ask()
         left = max(1.0, call.deadline - time.monotonic())
         timeouts = (min(self.policy.connect_timeout_seconds, left), min(self.policy.read_timeout_seconds, left))
+        deadline = Deadline(left)
         try:
-            with self._session.request(
-                call.method,
-                call.url,
-                params=call.params,
-                headers=call.headers,
-                data=call.body,
-                timeout=timeouts,
-                stream=True,
-                allow_redirects=False,
-            ) as answer:
+            with (
+                deadline,
+                self._session.request(
+                    call.method,
+                    call.url,
+                    params=call.params,
+                    headers=call.headers,
+                    data=call.body,
+                    timeout=timeouts,
+                    stream=True,
+                    allow_redirects=False,
+                ) as answer,
+            ):
                 payload = self._read_body(answer, call)
                 response = HttpResponse(answer.status_code, answer.headers, payload, safe_url(call.url), attempt_count)
         except requests.exceptions.RequestException as error:
             # Without the cause: its text holds the full address, query included.
-            raise _connection_failure(call.what, error) from None
+            raise (self._too_late(call) if deadline.is_over else _connection_failure(call.what, error)) from None
+        if deadline.is_over:
+            raise self._too_late(call)
         if response.status in call.accept_statuses:
             return response
-        return _checked(call.what, response, self._secrets(call))
+        return _checked(call.what, response, self._secrets(call.headers))
 
-    def _secrets(self, call: _Call) -> list[str]:
+    def _secrets(self, headers: Mapping[str, str] | None = None) -> list[str]:
         """What an answer may echo and a message must not: the token and the password."""
         words = [
             word
-            for name, value in (*self.headers.items(), *call.headers.items())
+            for name, value in (*self.headers.items(), *(headers or {}).items())
             if name.lower() == "authorization"
             for word in value.split()[1:]
         ]
-        return [*words, *(self.auth[1:] if self.auth else ())]
+        logon = b64encode(":".join(self.auth).encode("latin-1", "replace")).decode() if self.auth else ""
+        return [*words, *(self.auth[1:] if self.auth else ()), logon]
+
+    def masked(self, text: str) -> str:
+        """Text of an answer without the logon, which a server may echo in what it is told by."""
+        return _without(self._secrets(), text)
 
     def _read_body(self, answer: requests.Response, call: _Call) -> bytes:
         """Read an answer piece by piece, so that neither a huge nor an endless one can hold the run."""
@@ -291,13 +305,13 @@ class HttpSession:
                     status=answer.status_code,
                 )
             if time.monotonic() > call.deadline:
-                raise TransientError(
-                    call.what,
-                    f"the answer was not complete within {self.policy.budget_seconds:g} s",
-                    outcome_unknown=True,
-                )
+                raise self._too_late(call)
             pieces.append(piece)
         return b"".join(pieces)
+
+    def _too_late(self, call: _Call) -> TransientError:
+        why = f"the answer was not complete within {self.policy.budget_seconds:g} s"
+        return TransientError(call.what, why, outcome_unknown=True)
 
 
 def _is_worth_repeating(error: BaseException, *, is_repeatable: bool) -> bool:
@@ -310,9 +324,7 @@ def _connection_failure(what: str, error: requests.exceptions.RequestException) 
     known = requests.exceptions
     if isinstance(error, known.SSLError):
         return PermanentError(
-            what,
-            "the server's certificate is not trusted",
-            "Name the certificate authority's file in the settings; verification is never switched off.",
+            what, *certificate_failure(error, "Name the certificate authority's file in the settings")
         )
     if isinstance(error, known.ConnectTimeout):
         return TransientError(what, "no connection within the time allowed")

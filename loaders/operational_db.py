@@ -11,9 +11,10 @@ Readings are kept as text: no driver then gets a chance to round them.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from sqlalchemy.engine import Connection, Dialect, Engine
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
+
+from loaders.aws.stored_values import changes, renewed
 
 MIGRATIONS_FOLDER = Path(__file__).parent / "migrations"
 BUSY_TIMEOUT_SECONDS = 60
@@ -237,11 +240,13 @@ read_edits = sa.Table(
 )
 
 
-def open_engine(url: str) -> Engine:
+def open_engine(url: str, current_url: Callable[[], str] | None = None) -> Engine:
     """Open the operational database.
 
     Args:
         url: SQLAlchemy URL. A SQLite file's folder is made if it is not there.
+        current_url: tells the URL as it is now, asked for each new connection: its password may be rotated while the
+            engine is in use.
 
     Returns:
         An engine whose ``begin()`` takes SQLite's write lock at once (``BEGIN IMMEDIATE``), so that two
@@ -257,6 +262,8 @@ def open_engine(url: str) -> Engine:
         if parsed.get_backend_name() == "mssql":
             # SQLAlchemy looks for Microsoft's words in @@version, which other T-SQL servers do not say.
             engine.dialect._get_server_version_info = _product_version  # type: ignore[method-assign]
+        if current_url is not None:
+            sa.event.listen(engine, "do_connect", partial(_connect_now, current_url))
         return engine
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
@@ -265,6 +272,28 @@ def open_engine(url: str) -> Engine:
     sa.event.listen(engine, "connect", _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _connect_now(
+    current_url: Callable[[], str],
+    dialect: Dialect,
+    _record: ConnectionPoolEntry,
+    _positional: object,
+    _named: object,
+) -> DBAPIConnection:
+    """Connect with the URL of this moment; when it is refused and another by now, with that."""
+
+    def connect() -> DBAPIConnection:
+        positional, named = dialect.create_connect_args(sa.engine.make_url(current_url()))
+        return dialect.connect(*positional, **named)
+
+    before = changes()
+    try:
+        return connect()
+    except Exception:
+        if not renewed(before):
+            raise
+    return connect()
 
 
 @contextmanager

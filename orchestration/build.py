@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import dagster as dg
 
 from billsync.settings import Settings, load_settings
-from billsync.uipath_settings import uipath_settings
+from billsync.settings.uipath import uipath_settings
 from checks.runner import read_contracts
 from orchestration.assets.extract import build_extract_assets
 from orchestration.assets.load import build_exception_assets, build_load_assets

@@ -16,7 +16,7 @@ import logging
 import os
 import queue
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -58,6 +58,8 @@ class DbtTarget:
         logs: where dbt writes its log.
         environment: variables that the profile reads.
         project_dir: the dbt project.
+        fetched: variables of the profile whose values lie elsewhere, fetched anew for each run of dbt and never for the
+            manifest.
     """
 
     name: str
@@ -65,6 +67,7 @@ class DbtTarget:
     logs: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     project_dir: Path = PROJECT_DIR
+    fetched: Callable[[], Mapping[str, str]] = field(default=dict, repr=False, compare=False)
 
     @property
     def manifest_path(self) -> Path:
@@ -79,7 +82,13 @@ def dbt_target(settings: Settings) -> DbtTarget:
         "BILLSYNC_HOME": settings.home.as_posix(),
         "BILLSYNC_DUCKDB_PATH": settings.duckdb_path.as_posix(),
     }
-    return DbtTarget(settings.warehouse, settings.home / "dbt" / settings.warehouse, settings.logs, environment)
+    return DbtTarget(
+        settings.warehouse,
+        settings.home / "dbt" / settings.warehouse,
+        settings.logs,
+        environment,
+        fetched=lambda: {name: settings.require(name) for name in settings.refers_to("BILLSYNC_SQLSERVER_")},
+    )
 
 
 def common_args(target: DbtTarget) -> list[str]:
@@ -218,7 +227,7 @@ def _invoke(
     try:
         manifest = _parsed_manifest(target)
         drop_debug_events()
-        with _environment(target.environment), _selected(manifest, names):
+        with _environment({**target.environment, **target.fetched()}), _selected(manifest, names):
             outcome.append(dbtRunner(manifest=manifest, callbacks=[announcer(events.put)]).invoke(args))
     except BaseException as error:  # noqa: BLE001 - handed to the caller's thread, which raises it
         outcome.append(error)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 
 from billsync.settings import ConfigurationError
+from loaders.aws.stored_values import changes, renewed
 from loaders.errors import LoaderError
 from orchestration.outcomes import FAILED, READ, SourceOutcome, outcome_write
 from orchestration.snapshots import write_staged
@@ -22,11 +23,11 @@ def recorded(
 ) -> tuple[Facts, list[str]]:
     """Do a piece of work and record how it went; returns facts, and what keeps the day from being complete."""
     started = datetime.now(UTC)
-    facts: Facts = {}
-    try:
-        facts, problems = act()
-    except (LoaderError, ConfigurationError) as error:
-        problems = [" ".join(str(error).split())]
+    before = changes()
+    facts, problems = _told(act)
+    if problems and renewed(before):
+        # A login that was refused has been rotated since it was fetched; what was done is not done twice.
+        facts, problems = _told(act)
     outcome = SourceOutcome(
         billing_day=day,
         source_name=name,
@@ -38,6 +39,13 @@ def recorded(
     )
     write_staged(systems, f"{name}-outcome", lambda folder: [outcome_write(outcome, folder)])
     return facts, problems
+
+
+def _told(act: Callable[[], tuple[Facts, list[str]]]) -> tuple[Facts, list[str]]:
+    try:
+        return act()
+    except (LoaderError, ConfigurationError) as error:
+        return {}, [" ".join(str(error).split())]
 
 
 def _count(facts: Mapping[str, object]) -> int:

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from billsync.uipath_settings import token_url, uipath_settings
+from billsync.settings.uipath import token_url, uipath_settings
 from loaders.sources.landing import folder_of_day, open_landing
 from loaders.uipath.exceptions import IN_FLIGHT, Outcome, Robots, assignments_of, handed_over
 from loaders.uipath.files import FileJob, Patience, RobotFiles
@@ -105,5 +105,9 @@ def read_robot_files(systems: Systems, day: date, _folder: Path) -> Sequence[Ext
 
 
 def greeting(settings: Settings) -> str:
-    """For the doctor: log on, look into the folder, change nothing."""
-    return f"{open_orchestrator(settings).greet()} queues in the folder"
+    """For the doctor: log on, look into the folder for what is used, change nothing."""
+    asked, client = uipath_settings(settings), open_orchestrator(settings)
+    found = [f"queues: {client.greet()}"] if asked.hands_over_exceptions else []
+    if asked.jobs:
+        found.append(f"processes: {client.greet('Releases')}")
+    return f"in the folder: {', '.join(found)}"

@@ -9,13 +9,13 @@ go on with what is known, and the next run resumes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from billsync.sap_limits import sap_limits
+from billsync.settings.sap_limits import sap_limits
 from orchestration.recorded import Facts, recorded
 from orchestration.sap_gate import gate_of, guard_of
 from orchestration.sap_orders import cancel_withdrawn, confirm_orders
@@ -26,7 +26,7 @@ from orchestration.systems import Systems
 
 if TYPE_CHECKING:
     from loaders.sap_isu.ledger import Ledger
-    from loaders.sap_isu.loader import LoadPlan, Progress
+    from loaders.sap_isu.loads import LoadPlan, Progress
     from loaders.sap_isu.plan_shown import ShownPlan
     from loaders.warehouse import RawWrite
 
@@ -85,6 +85,7 @@ def load_readings(
 ) -> tuple[Facts, list[str]]:
     """Send what waits and read its status back; returns facts, and what keeps the load from being complete."""
     from loaders.sap_isu.loader import run_load  # noqa: PLC0415 - loaded when used
+    from loaders.sap_isu.loads import LoadPolicy  # noqa: PLC0415 - loaded when used
     from loaders.snapshots import snapshot_ledger  # noqa: PLC0415 - loaded when used
 
     ledger = _ledger(systems)
@@ -104,6 +105,7 @@ def load_readings(
                 concurrency=limits.concurrency,
                 batch_size=limits.batch_size,
                 progress=progress,
+                policy=LoadPolicy(settle_seconds=limits.settle_seconds),
                 guard=guard_of(systems, shown, ACTOR),
             )
         finally:
@@ -186,14 +188,24 @@ def _ask_what_is_billed(systems: Systems, contracts: Sequence[str]) -> tuple[Fac
 
     client = odata_client(systems.settings)
     facts: Facts = {"contracts asked": len(contracts)}
+    problems: list[str] = []
 
     def stage(folder: Path) -> Sequence[RawWrite]:
         extract = extract_billed_consumption(client, contracts, folder, read_at=datetime.now(UTC))
         facts.update(periods=extract.row_count, detail=dict(extract.detail))
+        problems.extend(unanswered(extract.detail))
         return extract.writes
 
     try:
         write_staged(systems, READ_BACK, stage)
     finally:
         client.close()
-    return facts, []
+    return facts, problems
+
+
+def unanswered(detail: Mapping[str, Any]) -> list[str]:
+    """What is wrong where SAP would not say of any contract what it has billed; a single refusal stays a detail."""
+    if not detail["failure_count"] or detail["contract_count"]:
+        return []
+    contract_id, why = next(iter(detail["failures"].items()))
+    return [f"SAP does not say what it has billed, of contract {contract_id} for example: {why}"]

@@ -11,7 +11,7 @@ import logging
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 
-from billsync.sap_limits import sap_limits
+from billsync.settings.sap_limits import sap_limits
 from orchestration.systems import Systems
 
 if TYPE_CHECKING:

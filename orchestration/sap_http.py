@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from billsync.sap_limits import sap_limits
+from billsync.settings.sap_limits import sap_limits
 
 if TYPE_CHECKING:
     from billsync.settings import Settings

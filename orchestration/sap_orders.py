@@ -20,7 +20,7 @@ from orchestration.systems import Systems
 
 if TYPE_CHECKING:
     from loaders.sap_isu.ledger import Ledger
-    from loaders.sap_isu.loader import LoadPlan
+    from loaders.sap_isu.loads import LoadPlan
 
 SOAP: Final = "soap"
 HELD: Final = "HELD"

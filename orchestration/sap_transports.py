@@ -147,14 +147,20 @@ def open_receiver(systems: Systems, on_message: Callable[[str], None] | None = N
 
     settings = systems.settings
     host, port = _listen_address(settings)
-    credentials = None
-    if user := settings.get("SAP_CONFIRMATIONS_USER"):
-        credentials = (user, settings.require("SAP_CONFIRMATIONS_PASSWORD"))
+    is_closed = bool(settings.get("SAP_CONFIRMATIONS_USER"))
+    if is_closed:
+        settings.require("SAP_CONFIRMATIONS_PASSWORD")
     elif host not in _OWN_MACHINE:
         msg = f"BILLSYNC_SAP_CONFIRMATIONS_LISTEN opens {host} to other machines: set BILLSYNC_SAP_CONFIRMATIONS_USER"
         raise ConfigurationError(msg)
+
+    def credentials() -> tuple[str, str]:
+        # Asked for each message: the endpoint outlives the password.
+        return settings.require("SAP_CONFIRMATIONS_USER"), settings.require("SAP_CONFIRMATIONS_PASSWORD")
+
+    wanted = credentials if is_closed else None
     try:
-        return Receiver(systems.engine, host=host, port=port, credentials=credentials, on_message=on_message)
+        return Receiver(systems.engine, host=host, port=port, credentials=wanted, on_message=on_message)
     except ReceiverError:
         if on_message is None and is_receiver_at(host, port):
             return None

@@ -15,7 +15,7 @@ from typing import Final
 import dagster as dg
 
 from billsync.settings import Settings
-from billsync.uipath_settings import uipath_settings
+from billsync.settings.uipath import uipath_settings
 from loaders.sources.extract import Extract
 from loaders.warehouse.schema import METER_TABLES, PLAN_TABLES, RAW_TABLES, RETAILER_TABLES, RawTable
 from orchestration.lambda_extract import function_reader
@@ -125,7 +125,7 @@ def _read_meter_files(systems: Systems, day: date, folder: Path) -> list[Extract
     listing = landing.list_between(first, day)
     return [
         extract_meter_files(
-            landing, one, folder / one.isoformat(), known.get(one, ()), options=options, read_elsewhere=elsewhere
+            landing, one, folder / one.isoformat(), known.get(one), options=options, read_elsewhere=elsewhere
         )
         for one in days_to_extract(day, first, listing, known)
     ]

@@ -58,7 +58,7 @@ class Systems:
         """The operational database, brought to its newest form."""
         from loaders.operational_db import open_engine, upgrade  # noqa: PLC0415 - see warehouse
 
-        engine = open_engine(self.settings.ledger_url)
+        engine = open_engine(self.settings.ledger_url, lambda: self.settings.ledger_url)
         upgrade(engine)
         return engine
 
@@ -77,7 +77,7 @@ class Systems:
         if self.settings.warehouse != "sqlserver":
             msg = f"the table contracts have no data source for the warehouse {self.settings.warehouse}"
             raise ConfigurationError(msg)
-        from billsync.warehouse import sqlserver_login  # noqa: PLC0415 - see warehouse
+        from billsync.settings.sqlserver import sqlserver_login  # noqa: PLC0415 - see warehouse
         from loaders.sqlserver.connection import open_connection  # noqa: PLC0415 - see warehouse
 
         return SqlServerSource(partial(open_connection, sqlserver_login(self.settings)))

@@ -43,7 +43,7 @@ Progress = Callable[[str], None]
 def seed_sandbox(home: Path, spec: Spec, progress: Progress = lambda _: None) -> None:
     """Generate a whole sandbox into a folder, in place of what an earlier seed left there."""
     _wipe(home)
-    everyone = build_population(spec.service_points + _GHOSTS, spec.seed, spec.day)
+    everyone = build_population(spec.service_points + _GHOSTS, spec.seed, spec.day, spec.interval_lengths)
     points, ghosts = everyone[: spec.service_points], everyone[spec.service_points :]
     assign_closings(points, spec)
     book = plant_defects(points, ghosts, spec)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from sandbox.generate_plan_specials import WORDS_DEMAND_PLAN
-from sandbox.generate_population import Closing, Register, ServicePoint
+from sandbox.generate_population import INTERVAL_LENGTHS, Closing, Register, ServicePoint
 
 # A first bill shorter than this would be an odd one.
 _SHORTEST_PERIOD = 14
@@ -32,6 +32,7 @@ class Spec:
     seed: int = 7
     day: date = date(2026, 3, 5)
     closings: int | None = None
+    interval_lengths: tuple[int, ...] = INTERVAL_LENGTHS
 
     @property
     def first_day(self) -> date:

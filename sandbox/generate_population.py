@@ -33,6 +33,8 @@ _LAST_NAMES = ("Abbott", "Brown", "Chen", "Dale", "Evans", "Ford", "Gill", "Hart
 _TRADES = ("Bakery", "Cafe", "Joinery", "Laundry", "Nursery", "Print Works", "Timber Yard", "Vet Clinic")
 _BANDS = {"TOU2": ("PEAK", "OFF_PEAK"), "TOU3": ("PEAK", "OFF_PEAK", "SHOULDER")}
 BASIC_INTERVAL = 1440
+# Minutes, as often as they are drawn: most new meters count five minutes.
+INTERVAL_LENGTHS = (5, 5, 5, 15, 30, 30)
 
 
 @dataclass(slots=True)
@@ -130,13 +132,17 @@ class ServicePoint:
         return self.interval_minutes == BASIC_INTERVAL
 
 
-def build_population(count: int, seed: int, day: date) -> list[ServicePoint]:
+def build_population(
+    count: int, seed: int, day: date, interval_lengths: tuple[int, ...] = INTERVAL_LENGTHS
+) -> list[ServicePoint]:
     """Draw the service points of a seed; contracts of all of them are open on ``day``."""
     counters: dict[str, int] = {}
-    return [_service_point(index, seed, day, counters) for index in range(count)]
+    return [_service_point(index, seed, day, counters, interval_lengths) for index in range(count)]
 
 
-def _service_point(index: int, seed: int, day: date, counters: dict[str, int]) -> ServicePoint:
+def _service_point(
+    index: int, seed: int, day: date, counters: dict[str, int], interval_lengths: tuple[int, ...]
+) -> ServicePoint:
     rng = random.Random(seed * 1_000_003 + index)
     network = NETWORKS[WHEEL[index % len(WHEEL)]]
     block = rng.choice(network.blocks)
@@ -155,7 +161,7 @@ def _service_point(index: int, seed: int, day: date, counters: dict[str, int]) -
         network_tariff_code=network.tariff_codes[3 if is_business else 1 if plan.kind.startswith("TOU") else 0],
         meter_type="BASIC" if is_basic else rng.choice(("COMMS4D", "COMMS4D", "MRIM", "COMMS4C")),
         delivery="FILE",
-        interval_minutes=BASIC_INTERVAL if is_basic else rng.choice((5, 5, 5, 15, 30, 30)),
+        interval_minutes=BASIC_INTERVAL if is_basic else rng.choice(interval_lengths),
         mdp=rng.randrange(6),
         customer_type="BUSINESS" if is_business else "RESIDENTIAL",
         is_gst_registered=is_business and _chance(rng, 70),

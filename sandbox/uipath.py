@@ -220,7 +220,7 @@ class UipathOrchestrator:
 
 
 def _listed(request: Request, name: str, rows: list[dict[str, Any]]) -> Response:
-    """An OData list: ``$filter``, ``$orderby`` by Id, ``$skip``, ``$top``."""
+    """An OData list: ``$filter``, ``$orderby`` by Id, ``$skip``, ``$top``, ``$count``."""
     found = [row for row in rows if matches(request.query.get("$filter"), row)]
     order = request.query.get("$orderby", "Id")
     if order not in {"Id", "Id asc", "Id desc"}:
@@ -230,7 +230,8 @@ def _listed(request: Request, name: str, rows: list[dict[str, Any]]) -> Response
     if top > _MOST_ROWS:
         raise Refused(400, 1000, f"Invalid OData query options. The limit of $top is {_MOST_ROWS}.")
     context = f"{request.base_url}{BASE_PATH}/odata/$metadata#{name}"
-    return json_response({"@odata.context": context, "value": found[skip : skip + top]})
+    count = {"@odata.count": len(found)} if request.query.get("$count") == "true" else {}
+    return json_response({"@odata.context": context, **count, "value": found[skip : skip + top]})
 
 
 def _part(request: Request, name: str) -> Mapping[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import logging
 import re
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -20,6 +21,13 @@ ENVIRONMENT = {
 }
 NOT_FORWARDED = frozenset({"content-length", "transfer-encoding", "connection", "date", "server"})
 
+_ERROR = "<Error><Code>CODE</Code><Message>as asked</Message></Error>"
+ERRORS = {
+    "s3": ("application/xml", _ERROR),
+    "query": ("text/xml", f"<ErrorResponse>{_ERROR}</ErrorResponse>"),
+    "json": ("application/x-amz-json-1.1", '{"__type": "CODE", "message": "as asked"}'),
+}
+
 
 @dataclass
 class Fault:
@@ -30,6 +38,7 @@ class Fault:
         path: pattern found in the request's path and query.
         status: answered instead; 0 forwards the request.
         code: AWS's error code in the answer.
+        speaks: the form of the service's errors: S3's XML, the query protocol's, or JSON.
         cut_after: bytes of the forwarded answer's body after which the connection is cut.
         before: called before the request is forwarded.
         times: how often.
@@ -39,6 +48,7 @@ class Fault:
     path: str
     status: int = 0
     code: str = ""
+    speaks: str = "s3"
     cut_after: int | None = None
     damage: bytes = b""
     before: Callable[[], object] | None = None
@@ -97,8 +107,8 @@ class Forwarder(BaseHTTPRequestHandler):
         if fault.before:
             fault.before()
         if fault.status:
-            text = f"<Error><Code>{fault.code}</Code><Message>as asked</Message></Error>".encode()
-            self.answer(fault.status, [("Content-Type", "application/xml")], text, fault)
+            kind, form = ERRORS[fault.speaks]
+            self.answer(fault.status, [("Content-Type", kind)], form.replace("CODE", fault.code).encode(), fault)
             return
         connection = http.client.HTTPConnection(self.server.target, timeout=30)
         connection.request(self.command, self.path, body, dict(self.headers))
@@ -134,16 +144,22 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, context: ssl.SSLContext | None) -> None:
         super().__init__(("127.0.0.1", 0), Forwarder)
         self.target = target.removeprefix("http://")
-        self.proxy = Proxy(f"http://127.0.0.1:{self.server_port}")
+        if context:
+            # The handshake belongs to the connection's own thread, or one bad client would stop the server.
+            self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+        self.proxy = Proxy(f"{'https' if context else 'http'}://127.0.0.1:{self.server_port}")
+
+    def handle_error(self, *_: object) -> None:
+        """Clients leave as they like."""
 
 
 @contextmanager
-def proxied(target: str) -> Iterator[Proxy]:
-    """A proxy that forwards everything but what is to fail."""
-    server = Server(target)
+def proxied(target: str, context: ssl.SSLContext | None = None) -> Iterator[Proxy]:
+    """A proxy that forwards everything but what is to fail; encrypted with a context."""
+    server = Server(target, context)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

@@ -26,20 +26,20 @@ class Certificates:
         return context
 
 
-def make_certificates(folder: Path) -> Certificates:
-    """Make an authority and let it sign a certificate for 127.0.0.1."""
+def make_certificates(folder: Path, *, host: str = "IP:127.0.0.1", is_expired: bool = False) -> Certificates:
+    """Make an authority and let it sign a certificate for a host of today, or of yesterday."""
     tool = shutil.which("openssl")
     if tool is None:
         pytest.skip("needs the openssl command to make certificates")
     made = Certificates(folder / "authority.crt", folder / "server.crt", folder / "server.key")
     authority_key, request, names = folder / "authority.key", folder / "server.csr", folder / "names"
-    names.write_text("subjectAltName=IP:127.0.0.1\n")
+    names.write_text(f"subjectAltName={host}\n")
     new_key = "-newkey rsa:2048 -nodes"
     signer = f"-CA {made.authority} -CAkey {authority_key} -CAcreateserial"
     for words in (
         f"req -x509 {new_key} -days 2 -subj /CN=own-authority -keyout {authority_key} -out {made.authority}",
         f"req {new_key} -subj /CN=127.0.0.1 -keyout {made.key} -out {request}",
-        f"x509 -req -in {request} {signer} -days 2 -extfile {names} -out {made.server}",
+        f"x509 -req -in {request} {signer} -days {-1 if is_expired else 2} -extfile {names} -out {made.server}",
     ):
         subprocess.run([tool, *words.split()], check=True, capture_output=True)
     return made

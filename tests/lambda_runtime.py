@@ -79,7 +79,14 @@ class Api(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         parts = self.path.split("/")
-        if parts[1] == "2018-06-01":
+        if parts[1:4] == ["2018-06-01", "runtime", "init"]:
+            # The code does not load: every call that waits is answered with why.
+            self._send(202, b"{}", {})
+            while True:
+                _, call = self.server.waiting.get()
+                call.answer, call.is_error = body, True
+                call.done.set()
+        elif parts[1] == "2018-06-01":
             call = self.server.running.pop(parts[-2])
             call.answer, call.is_error = body, parts[-1] == "error"
             call.done.set()

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from billsync.settings import load_settings
-from billsync.warehouse import sqlserver_login
+from billsync.settings.sqlserver import sqlserver_login
 from loaders.sqlserver.connection import open_connection
 from loaders.sqlserver.login import SqlServerLogin
 

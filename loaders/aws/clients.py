@@ -3,9 +3,9 @@
 What belongs here: making a client, repeating a call inside a budget, and turning what botocore raises into the two
 kinds of failure a caller can act on. What stays out: any one service.
 
-boto3 finds credentials, region and ``AWS_ENDPOINT_URL`` by its own names; no key is ever an argument of ours. Its own
-retries are off, so that a call is repeated in one layer only. It is imported when a client is made: that takes most of
-a second, which a day without AWS need not pay.
+botocore (boto3's own core) finds credentials, region and ``AWS_ENDPOINT_URL`` by their usual names; no key is ever an
+argument of ours. Its own retries are off, so that a call is repeated in one layer only. It is imported when a client is
+made: that takes most of a second, which a day without AWS need not pay.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
-from loaders.errors import TRANSIENT_STATUSES, LoaderError, PermanentError, TransientError
+from loaders.errors import TRANSIENT_STATUSES, LoaderError, PermanentError, TransientError, certificate_failure
 
 Result = TypeVar("Result")
 
@@ -72,6 +73,16 @@ _refuse(
     "it is in another region",
     "Set AWS_DEFAULT_REGION to the region it is in.",
 )
+_refuse(
+    "MessageRejected MailFromDomainNotVerifiedException AccountSuspendedException SendingPausedException",
+    "SES does not send this mail",
+    "Verify the sender's address or domain in SES in this region, and leave SES's sandbox.",
+)
+_refuse(
+    "InvalidObjectState",
+    "the object lies in an archive class and cannot be read",
+    "Restore it, and run again; a landing's lifecycle rule must wait until files are read.",
+)
 _refuse("RequestTimeTooSkewed", "this machine's clock is wrong", "Set the clock; AWS allows fifteen minutes.")
 _refuse(
     "BadDigest XAmzContentChecksumMismatch InvalidDigest XAmzContentSHA256Mismatch",
@@ -92,7 +103,6 @@ _UNUSABLE: Final[dict[str, tuple[str, str]]] = {
     "UnauthorizedSSOTokenError": ("the sign-in has expired", "Sign in again: aws sso login."),
     "ProfileNotFound": ("AWS_PROFILE names no profile", "Correct AWS_PROFILE or the AWS configuration file."),
     "NoRegionError": ("no region is set", "Set AWS_DEFAULT_REGION."),
-    "SSLError": ("the certificate is not trusted", "Name the authority's file in AWS_CA_BUNDLE."),
     "ProxyConnectionError": ("the proxy does not answer", "Check HTTPS_PROXY and NO_PROXY."),
     "FlexibleChecksumError": (
         "what arrived is not what was stored: the checksums differ",
@@ -126,19 +136,19 @@ def open_client(service: str, policy: AwsPolicy | None = None, *, region: str | 
     """Make a client of a service.
 
     Args:
-        service: boto3's name of it, such as ``s3``.
+        service: botocore's name of it, such as ``s3``.
         policy: time-outs.
-        region: region, where a name (an ARN) says it; otherwise boto3's own.
+        region: region, where a name (an ARN) says it; otherwise that of the environment.
 
     Raises:
         PermanentError: no region, or a profile that does not exist.
     """
-    import boto3  # noqa: PLC0415 - see module
+    import botocore.session  # noqa: PLC0415 - see module
     from botocore.config import Config  # noqa: PLC0415 - see module
     from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - see module
 
     limits = policy or AwsPolicy()
-    # A stand-in under a host name seldom answers for bucket.host; Amazon's own addresses are chosen by boto3.
+    # A stand-in under a host name seldom answers for bucket.host; Amazon's own addresses are chosen by botocore.
     style = "path" if any(os.environ.get(name) for name in _ENDPOINT_NAMES) else "auto"
     config = Config(
         connect_timeout=limits.connect_timeout_seconds,
@@ -149,9 +159,22 @@ def open_client(service: str, policy: AwsPolicy | None = None, *, region: str | 
         user_agent_extra="billsync",
     )
     try:
-        return boto3.session.Session(region_name=region).client(service, config=config)
+        session = botocore.session.get_session()
+        session.register_component("data_loader", _loader())
+        return session.create_client(service, region_name=region, config=config)
     except (BotoCoreError, ValueError) as error:
         raise failure_of(f"Reaching AWS {service}", error) from None
+
+
+@cache
+def _loader() -> Any:
+    """What reads the descriptions of services: kept, as reading them takes most of the time that a client takes.
+
+    Sessions are not kept: they would keep credentials and endpoint too.
+    """
+    import botocore.loaders  # noqa: PLC0415 - see module
+
+    return botocore.loaders.create_loader()
 
 
 def call(what: str, operation: Callable[[], Result], policy: AwsPolicy | None = None) -> Result:
@@ -167,6 +190,7 @@ def call(what: str, operation: Callable[[], Result], policy: AwsPolicy | None = 
         PermanentError: what no repetition changes.
     """
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - see module
+    from urllib3.exceptions import HTTPError  # noqa: PLC0415 - see module
 
     limits = policy or AwsPolicy()
     deadline = time.monotonic() + limits.budget_seconds
@@ -174,7 +198,7 @@ def call(what: str, operation: Callable[[], Result], policy: AwsPolicy | None = 
     def attempt() -> Result:
         try:
             return operation()
-        except (BotoCoreError, ClientError) as error:
+        except (BotoCoreError, ClientError, HTTPError) as error:
             # Without the cause: its text may hold a signed address.
             raise failure_of(what, error) from None
 
@@ -192,11 +216,16 @@ def call(what: str, operation: Callable[[], Result], policy: AwsPolicy | None = 
 
 
 def failure_of(what: str, error: Exception) -> LoaderError:
-    """The typed failure of what botocore raised."""
+    """The typed failure of what botocore, or urllib3 below it, raised."""
     response = getattr(error, "response", None)
     if isinstance(response, dict):
         return _refusal(what, response)
     kinds = [kind.__name__ for kind in type(error).__mro__]
+    if type(error).__module__.startswith("urllib3"):
+        # Not wrapped by botocore: it comes of a body that is being read.
+        return TransientError(what, f"the answer was cut off ({kinds[0]})", outcome_unknown=True)
+    if "SSLError" in kinds:
+        return PermanentError(what, *certificate_failure(error, "Name the authority's file in AWS_CA_BUNDLE"))
     for kind in kinds:
         if kind in _UNUSABLE:
             return PermanentError(what, *_UNUSABLE[kind])

@@ -49,6 +49,21 @@ def code_version() -> str:
     return digest.hexdigest()[:16]
 
 
+def check_apart(landing: S3Place, output: S3Place) -> None:
+    """Refuse to put rows where deliveries are listed: they would be read as deliveries, for ever.
+
+    Raises:
+        PermanentError: one lies within the other.
+    """
+    deliveries, rows = landing.key(FEED) + "/", output.key(FEED) + "/"
+    if landing.bucket == output.bucket and (deliveries.startswith(rows) or rows.startswith(deliveries)):
+        raise PermanentError(
+            f"Putting extracted rows into {output}",
+            f"deliveries land there too ({landing})",
+            "Give BILLSYNC_EXTRACT_OUTPUT another prefix than BILLSYNC_LANDING.",
+        )
+
+
 @dataclass(frozen=True)
 class Piece:
     """One Parquet object.
@@ -167,18 +182,16 @@ class ExtractedFiles:
         return Piece(key, _row_count(path), digest.hex())
 
     def _fetch_piece(self, piece: Piece, folder: Path) -> Path:
-        content = self._bucket.get(piece.key)
+        path = folder / Path(piece.key).name
         what = f"Fetching {self.place.address(piece.key)}"
-        if content is None:
+        if not self._bucket.download(piece.key, path):
             raise PermanentError(
                 what, "a manifest names it and it is gone", "Delete the manifest beside it, and run again."
             )
-        if hashlib.sha256(content).hexdigest() != piece.sha256:
+        if sha256_of(path).hex() != piece.sha256:
             raise PermanentError(
                 what, "it is not what its manifest says", "Delete both, find out who wrote there, and run again."
             )
-        path = folder / Path(piece.key).name
-        path.write_bytes(content)
         return path
 
 

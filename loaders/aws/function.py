@@ -1,18 +1,17 @@
 """The extraction of meter files as an AWS Lambda function: ``loaders.aws.function.handler``.
 
-Serves three events: our own (a day and its files, from Dagster, which is answered through Dagster Pipes when the event
-carries a Pipes context), S3's notification of new objects, and such notifications from a queue. Each file is read by
-the same code as elsewhere, archived first where an archive is set, and left in S3 as Parquet with a manifest; a version
-that is there already is not read again.
+Serves our own event (a day and its files, from Dagster, which is answered through Dagster Pipes when the event carries
+a Pipes context) and notifications of new objects by any of the services that bring them (``events.py``). Each file is
+read by the same code as elsewhere, archived first where an archive is set, and left in S3 as Parquet with a manifest; a
+version that is there already is not read again.
 
-What belongs here: events and their answers. What stays out: reading files (``loaders/sources``) and where rows lie
-(``extracted_files.py``). The function has no settings but its environment, so that nobody who may call it can send it
-elsewhere: ``BILLSYNC_LANDING``, ``BILLSYNC_EXTRACT_OUTPUT`` and, if wanted, ``BILLSYNC_ARCHIVE``.
+What belongs here: what is done on an event, and the answer. What stays out: reading files (``loaders/sources``) and
+where rows lie (``extracted_files.py``). The function has no settings but its environment, so that nobody who may call
+it can send it elsewhere: ``BILLSYNC_LANDING``, ``BILLSYNC_EXTRACT_OUTPUT`` and, if wanted, ``BILLSYNC_ARCHIVE``.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import tempfile
@@ -22,10 +21,10 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import unquote_plus
 
 from loaders.archive import open_archive
-from loaders.aws.extracted_files import ExtractedFiles, Manifest
+from loaders.aws.events import Event, NewObject, new_objects
+from loaders.aws.extracted_files import ExtractedFiles, Manifest, check_apart
 from loaders.aws.landing import S3Landing
 from loaders.aws.s3 import S3Place
 from loaders.errors import LoaderError, PermanentError
@@ -35,8 +34,6 @@ from loaders.sources.meter_files import ReadOptions, read_files
 _PIPES_CONTEXT: Final = "DAGSTER_PIPES_CONTEXT"
 _NOT_FOUND: Final = 404
 _log = logging.getLogger(__name__)
-
-Event = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -62,8 +59,10 @@ class Extraction:
         """
         landing, output = (_required(environ, name) for name in ("BILLSYNC_LANDING", "BILLSYNC_EXTRACT_OUTPUT"))
         archive = environ.get("BILLSYNC_ARCHIVE", "")
-        extracted = ExtractedFiles(S3Place.parse(output), archive)
-        return cls(S3Landing.parse(landing), extracted, ReadOptions(archive=open_archive(archive) if archive else None))
+        found, place = S3Landing.parse(landing), S3Place.parse(output)
+        check_apart(found.place, place)
+        options = ReadOptions(archive=open_archive(archive) if archive else None)
+        return cls(found, ExtractedFiles(place, archive), options)
 
     def extract(self, day: date, file: DeliveredFile) -> Manifest:
         """Read one version of a file into Parquet and a manifest, unless that was done before."""
@@ -83,11 +82,17 @@ def handler(event: Event, _context: object = None) -> dict[str, Any]:
         LoaderError: a file could not be read or stored; Lambda tells the caller, or tries again later.
     """
     extraction = Extraction.from_environment(os.environ)
-    if "Records" in event:
-        return _on_records(extraction, event["Records"])
     if _PIPES_CONTEXT in event:
         return _with_pipes(extraction, event)
-    return _on_request(extraction, event)
+    if "billing_day" in event:
+        return _on_request(extraction, event)
+    if _is_from_queue(event):
+        return _on_messages(extraction, event["Records"])
+    return _on_notification(extraction, event)
+
+
+def _is_from_queue(event: Event) -> bool:
+    return any(record.get("eventSource") == "aws:sqs" for record in event.get("Records", ()))
 
 
 def _with_pipes(extraction: Extraction, event: Event) -> dict[str, Any]:
@@ -118,18 +123,17 @@ def _on_request(extraction: Extraction, event: Event) -> dict[str, Any]:
     except (KeyError, TypeError, ValueError) as error:
         raise PermanentError(
             "Reading the event",
-            f"it is neither S3's nor ours ({type(error).__name__}: {error})",
+            f"it names no files ({type(error).__name__}: {error})",
             "Send {billing_day, files: [{name, byte_count, stamp}]}.",
         ) from error
+    listed = event.get("landing", extraction.landing.address)
+    if listed != extraction.landing.address:
+        raise PermanentError(
+            f"Reading files of {listed}",
+            f"this function reads {extraction.landing.address}",
+            "Set the same BILLSYNC_LANDING for the function and for the runs.",
+        )
     return _told(extraction.extract(day, file) for file in files)
-
-
-def _on_records(extraction: Extraction, records: Iterable[Event]) -> dict[str, Any]:
-    """Read the objects that S3 tells of, directly or through a queue."""
-    records = list(records)
-    if records and all(record.get("eventSource") == "aws:sqs" for record in records):
-        return _on_messages(extraction, records)
-    return _told(manifest for record in records if (manifest := _on_object(extraction, record)) is not None)
 
 
 def _on_messages(extraction: Extraction, messages: Iterable[Event]) -> dict[str, Any]:
@@ -137,22 +141,27 @@ def _on_messages(extraction: Extraction, messages: Iterable[Event]) -> dict[str,
     failed = []
     for message in messages:
         try:
-            _on_records(extraction, json.loads(message["body"]).get("Records", []))
-        except (LoaderError, ValueError, AttributeError) as error:
+            _on_notification(extraction, {"Records": [message]})
+        except LoaderError as error:
             _log.error("Message %s: %s", message.get("messageId"), error)
             failed.append({"itemIdentifier": message.get("messageId")})
     return {"batchItemFailures": failed}
 
 
-def _on_object(extraction: Extraction, record: Event) -> Manifest | None:
-    """Read the object of a record; None when it is no delivery, or gone."""
-    bucket, key = record["s3"]["bucket"]["name"], unquote_plus(record["s3"]["object"]["key"])
-    is_ours = bucket == extraction.landing.place.bucket and str(record.get("eventName", "")).startswith("ObjectCreated")
+def _on_notification(extraction: Extraction, event: Event) -> dict[str, Any]:
+    """Read the objects that S3 tells of."""
+    manifests = [_on_object(extraction, one) for one in new_objects(event)]
+    return _told(manifest for manifest in manifests if manifest is not None)
+
+
+def _on_object(extraction: Extraction, new: NewObject) -> Manifest | None:
+    """Read an object; None when it is no delivery, or gone."""
     with suppress(_GoneError):
-        delivery = _delivery(extraction, key) if is_ours else None
+        is_ours = new.bucket == extraction.landing.place.bucket
+        delivery = _delivery(extraction, new.key) if is_ours else None
         if delivery is not None:
             return extraction.extract(*delivery)
-    _log.info("Nothing to read: s3://%s/%s", bucket, key)
+    _log.info("Nothing to read: s3://%s/%s", new.bucket, new.key)
     return None
 
 

@@ -116,6 +116,11 @@ class S3Landing:
         return cls(S3Place.parse(parts._replace(query="").geturl()), layout)
 
     @property
+    def address(self) -> str:
+        """The landing as a setting names it."""
+        return str(self.place) if self.layout == "folders" else f"{self.place}?layout={self.layout}"
+
+    @property
     def forms(self) -> tuple[Form, ...]:
         """How keys begin with their day."""
         return LAYOUTS[self.layout]

@@ -13,7 +13,8 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from loaders.aws.extracted_files import ExtractedFiles, Manifest, code_version
+from loaders.aws.extracted_files import ExtractedFiles, Manifest, check_apart, code_version
+from loaders.aws.landing import S3Landing
 from loaders.errors import PermanentError
 from loaders.sources.landing import DeliveredFile, Landing
 from loaders.sources.meter_files import FilesRead
@@ -39,18 +40,23 @@ class FunctionReader:
     invoke: Invoke
 
     def __call__(
-        self, _landing: Landing, day: date, staging: Path, delivered: Sequence[DeliveredFile]
+        self, landing: Landing, day: date, staging: Path, delivered: Sequence[DeliveredFile]
     ) -> list[FilesRead]:
         """Read files; the outcome is that of reading them here.
 
         Raises:
-            LoaderError: the function failed, or runs other code than this process.
+            LoaderError: the function failed, cannot see these files, or runs other code than this process.
         """
+        if not isinstance(landing, S3Landing):
+            raise PermanentError(
+                "Reading meter files by the function", "they do not land in S3", "Set BILLSYNC_EXTRACT=local."
+            )
+        check_apart(landing.place, self.extracted.place)
         with ThreadPoolExecutor(_REQUESTS_AT_ONCE) as pool:
             found = dict(zip(delivered, pool.map(lambda file: self.extracted.find(day, file), delivered), strict=True))
             missing = [file for file, manifest in found.items() if manifest is None]
             for portion in portions(missing):
-                self.invoke(extraction_event(day, portion))
+                self.invoke(extraction_event(landing.address, day, portion))
             found |= {file: self._now_there(day, file) for file in missing}
             folders = [staging / f"{place:06d}" for place in range(len(delivered))]
             manifests = [manifest for manifest in found.values() if manifest is not None]
@@ -81,6 +87,6 @@ def portions(files: Sequence[DeliveredFile]) -> Iterator[list[DeliveredFile]]:
         yield portion
 
 
-def extraction_event(day: date, files: Sequence[DeliveredFile]) -> dict[str, object]:
-    """The event that has the function read files of a day."""
-    return {"billing_day": day.isoformat(), "files": [asdict(file) for file in files]}
+def extraction_event(landing: str, day: date, files: Sequence[DeliveredFile]) -> dict[str, object]:
+    """The event that has the function read files of a day; it refuses another landing than its own."""
+    return {"landing": landing, "billing_day": day.isoformat(), "files": [asdict(file) for file in files]}

@@ -11,6 +11,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from mimetypes import guess_type
 from pathlib import Path
 from typing import IO, Any, Final, cast
 from urllib.parse import urlsplit
@@ -162,6 +163,21 @@ class Bucket:
 
         return call(f"Reading s3://{self.name}/{key}", read, self.policy)
 
+    def download(self, key: str, path: Path) -> bool:
+        """Write an object of ours into a file, memory holding one buffer of it; False when there is none."""
+
+        def read() -> bool:
+            try:
+                body = self.client.get_object(Bucket=self.name, Key=key, ChecksumMode="ENABLED")["Body"]
+            except self.client.exceptions.NoSuchKey:
+                return False
+            with path.open("wb") as stream:
+                for chunk in body.iter_chunks(BUFFER_BYTES):
+                    stream.write(chunk)
+            return True
+
+        return call(f"Reading s3://{self.name}/{key}", read, self.policy)
+
     def put_once(self, key: str, path: Path, sha256: bytes) -> bool:
         """Store a file under a key that nothing has; what is there already is never overwritten.
 
@@ -181,7 +197,13 @@ class Bucket:
             with path.open("rb") as stream:
                 try:
                     self.client.put_object(
-                        Bucket=self.name, Key=key, Body=stream, IfNoneMatch="*", ChecksumSHA256=_base64(sha256)
+                        Bucket=self.name,
+                        Key=key,
+                        Body=stream,
+                        IfNoneMatch="*",
+                        ChecksumAlgorithm="SHA256",
+                        ChecksumSHA256=_base64(sha256),
+                        ContentType=guess_type(path.name)[0] or "application/octet-stream",
                     )
                 except self.client.exceptions.ClientError as error:
                     if error_code(error) in _TAKEN:

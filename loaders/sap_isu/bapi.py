@@ -15,7 +15,9 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Protocol
 
+from loaders import fence
 from loaders.errors import LoaderError, PermanentError, TransientError
+from loaders.sap_isu.judgement import ORDER_STATUS
 from loaders.sap_isu.readings import ReadingId, SapReading, SentReading, SerialNumbers, plain_text
 from loaders.sap_isu.transport import Capabilities, DeviceGroup, Outcome, OutcomeKind, Transport, typed
 
@@ -121,6 +123,7 @@ class BapiTransport(Transport):
             rows = [upload_row(one, serial, is_change=table == CHANGE_TABLE) for one in group]
         except PermanentError as error:
             return Outcome(OutcomeKind.REFUSED, error.why)
+        fence.ask()
         try:
             answer = self._call(UPLOAD, **{table: rows})
         except TransientError as error:
@@ -222,14 +225,19 @@ def match_document(
     by_document: dict[str, set[str]] = {}
     for row in reasons:
         by_document.setdefault(str(row.get("MRIDNUMBER", "")), set()).add(str(row.get("MRREASON", "")))
+    matches: dict[str, Mapping[str, Any]] = {}
     for row in documents:
         number = str(row.get("MRIDNUMBER", ""))
         is_same_register = str(row.get("REGISTER", "")).lstrip("0") == one.register_id.lstrip("0")
-        if is_same_register and _day(row.get("MRDATEFORBILLING")) == one.reading_date:
-            if one.reason not in by_document.get(number, {one.reason}):
-                continue
-            return SapReading(one, _number(row), _status(row), number)
-    return None
+        is_same_day = _day(row.get("MRDATEFORBILLING")) == one.reading_date
+        has_reason = one.reason in by_document.get(number, {one.reason})
+        if is_same_register and is_same_day and has_reason and _status(row) != ORDER_STATUS:
+            matches[number] = row
+    if not matches:
+        return None
+    number, *twins = matches
+    row = matches[number]
+    return SapReading(one, _number(row), _status(row), number, twin_ids=tuple(twins))
 
 
 def padded(value: str, length: int) -> str:

@@ -98,6 +98,7 @@ class Exchange:
         groups = list(device_groups(claimed))
         if not groups:
             return BatchReport(sent=0, open=0)
+        began = time.monotonic()
         try:
             with fence.raised(self.lease.refuse_if_lapsed):
                 outcomes = self.transport.send(groups)
@@ -120,7 +121,7 @@ class Exchange:
             is_failure=all(o.kind in {OutcomeKind.UNKNOWN, OutcomeKind.NOT_TAKEN} for o in outcomes),
             is_turned_away=all(outcome.kind == OutcomeKind.NOT_TAKEN for outcome in outcomes),
             message=unanswered[0][1].message if unanswered else "",
-            retry_after_seconds=max((o.retry_after_seconds or 0.0 for _, o in unanswered), default=0.0),
+            retry_after_seconds=_pause_after(outcomes, time.monotonic() - began),
             tally=tally,
         )
 
@@ -168,6 +169,16 @@ class Exchange:
         gone = self._without_order([one for one in refused if one not in found])
         known = self.ledger.known([one.key for one in ids])
         return self._record([c for one in ids for c in _settled_changes(known[one.key], one, answers, found, gone)])
+
+    def look_before_sending_again(self, ids: Sequence[ReadingId]) -> None:
+        """Take what SAP has by now out of what waits: entered by a person, or stored after it was given up on.
+
+        Raises:
+            LoaderError: SAP could not be asked; the ledger is as it was.
+        """
+        found = self.transport.read_back(ids)
+        known = self.ledger.known([one.key for one in found])
+        self._record([c for one, shown in found.items() for c in _read_back_changes(known[one.key], shown)])
 
     def _late_answers(self, doubtful: Sequence[tuple[ReadingId, datetime | None]]) -> dict[ReadingId, Outcome]:
         """What has been answered since the readings left, waited for as long as the transport says."""
@@ -220,6 +231,13 @@ class Exchange:
             # Under the lease: what another run has taken over is that run's to record.
             self.ledger.apply(changes, self.lease)
         return Tally.of(changes)
+
+
+def _pause_after(outcomes: Sequence[Outcome], took_seconds: float) -> float:
+    """How long SAP should be left alone: as it asked, or as long again as it took without giving an answer."""
+    is_silent = any(one.kind == OutcomeKind.UNKNOWN for one in outcomes)
+    asked = max((one.retry_after_seconds or 0.0 for one in outcomes), default=0.0)
+    return max(asked, took_seconds if is_silent else 0.0)
 
 
 def wait_until_settled(sent_at: Collection[datetime | None], settle_seconds: float) -> None:
@@ -282,6 +300,9 @@ def _settled_changes(
     outcome = answers.get(one, _NO_ANSWER)
     if one in gone:
         return [Change(one.key, Event.REFUSED_WITHOUT_ORDER, f"{outcome.message}; SAP has no open order for it")]
+    if outcome.is_partial and one not in found:
+        said = f": {outcome.message}" if outcome.message else ""
+        return _read_back_changes(known, None, f"SAP stored only a part, and not this reading{said}")
     if outcome.kind == OutcomeKind.ACCEPTED and one not in found:
         document = (outcome.document_ids or {}).get(one)
         message = vanished_message(document) if document else "SAP accepted it but does not show it"
@@ -334,7 +355,9 @@ def _answered_changes(
             )
         elif one.id in found or (is_refused and not (has_company and not is_final)):
             refusal = outcome.message or "refused without a reason" if is_refused else None
-            changes += _read_back_changes(known[one.id.key], found.get(one.id), refusal)
+            answered = _read_back_changes(known[one.id.key], found.get(one.id), refusal)
+            # SAP's warnings stay in the history of what it took with them.
+            changes += answered if is_refused else [_warned(change, outcome.message) for change in answered]
         elif is_refused:
             # It was refused only because another register of its device was: alone it may pass.
             changes.append(Change(one.id.key, Event.NOT_FOUND, f"refused with its device: {outcome.message}"))
@@ -342,6 +365,11 @@ def _answered_changes(
             message = vanished_message(document) if document else "SAP accepted it but does not show it"
             changes.append(Change(one.id.key, Event.OUTCOME_UNKNOWN, message, document_id=document))
     return changes
+
+
+def _warned(change: Change, warning: str) -> Change:
+    said = f"SAP warns: {warning}" if warning else None
+    return replace(change, message="; ".join(filter(None, (change.message, said))) or None)
 
 
 def _read_back_changes(known: LedgerReading, found: SapReading | None, refusal: str | None = None) -> list[Change]:

@@ -13,6 +13,7 @@ from enum import StrEnum
 from loaders.sap_isu.readings import PlannedReading, SapReading, content_hash, plain_text
 from loaders.sap_isu.states import HELD_BY_SAP, IN_DOUBT, Event, State
 
+ORDER_STATUS = "0"
 BILLABLE_STATUSES = frozenset({"1", "4", "5"})
 LOCKED_STATUSES = frozenset({"2", "3"})
 BILLED_STATUSES = frozenset({"7", "*"})
@@ -113,7 +114,7 @@ def judge_read_back(known: LedgerReading, found: SapReading | None, *, refusal: 
         found: what SAP has under the row's key, None when it has nothing.
         refusal: SAP's message when it refused the reading in this run.
     """
-    if found is None or found.status_code == "0":
+    if found is None or found.status_code == ORDER_STATUS:
         return _judge_absent(known, refusal)
     found_hash = content_hash(found.reading_result)
     is_billed = found.status_code in BILLED_STATUSES
@@ -125,9 +126,10 @@ def judge_read_back(known: LedgerReading, found: SapReading | None, *, refusal: 
         # SAP has the value sent; the wish that came meanwhile becomes a correction in a step of its own.
         return ReadBackDecision(_found_event(found), _found_message(found), is_billed=is_billed)
     wanted = known.wanted_reading_result if known.wanted_reading_result is not None else known.reading_result
+    message = correction_message(found.reading_result, wanted, is_billed=is_billed)
     return ReadBackDecision(
         Event.FOUND_DIFFERENT,
-        correction_message(found.reading_result, wanted, is_billed=is_billed),
+        f"{message}; {_twins_message(found)}" if found.twin_ids else message,
         is_billed=is_billed,
     )
 
@@ -158,7 +160,8 @@ def status_event(status_code: str | None) -> Event:
     """The event that SAP's reading status stands for when the value is ours."""
     if status_code in BILLED_STATUSES:
         return Event.FOUND_BILLED
-    return Event.FOUND_LOCKED if status_code in LOCKED_STATUSES else Event.FOUND_BILLABLE
+    # A status that is missing or not known is no proof that SAP will bill the reading.
+    return Event.FOUND_BILLABLE if status_code in BILLABLE_STATUSES else Event.FOUND_LOCKED
 
 
 def _waits_for_a_person(known: LedgerReading, planned: PlannedReading) -> bool:
@@ -192,14 +195,23 @@ def _judge_absent(known: LedgerReading, refusal: str | None) -> ReadBackDecision
 
 
 def _found_event(found: SapReading) -> Event:
-    return status_event(found.status_code)
+    return Event.FOUND_LOCKED if found.twin_ids else status_event(found.status_code)
 
 
 def _found_message(found: SapReading) -> str | None:
+    if found.twin_ids:
+        return _twins_message(found)
+    if found.status_code not in BILLABLE_STATUSES | BILLED_STATUSES | LOCKED_STATUSES:
+        return f"SAP has it, but shows no status that is known to be billable ({found.status_code!r}): look at it there"
     if found.status_code in LOCKED_STATUSES:
         agent = "an agent" if found.status_code == "3" else "SAP's plausibility check"
         return f"stored but locked by {agent} (status {found.status_code}): release or correct it in SAP"
     return None
+
+
+def _twins_message(found: SapReading) -> str:
+    documents = ", ".join((found.document_id, *found.twin_ids))
+    return f"SAP has several readings of this register, day and reason (documents {documents}): take out the wrong ones"
 
 
 def _replan_message(known: LedgerReading, planned: PlannedReading) -> str | None:

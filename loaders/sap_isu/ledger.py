@@ -226,6 +226,17 @@ class Ledger:
             day: date = connection.execute(query).scalar_one()
             return day
 
+    def sent_before(self, plan_id: str) -> list[ReadingId]:
+        """The plan's readings that wait to be sent and have been on their way before."""
+        query = sa.select(_TABLE.device_id, _TABLE.register_id, _TABLE.reading_date, _TABLE.meter_reading_reason).where(
+            _TABLE.plan_run_id == plan_id,
+            _TABLE.state == State.PLANNED,
+            _TABLE.is_held == 0,
+            _TABLE.attempt_count > 0,
+        )
+        with reading(self.engine) as connection:
+            return [id_of(dict(row)) for row in connection.execute(query.order_by(_TABLE.reading_key)).mappings()]
+
     def known(self, keys: Sequence[str]) -> dict[str, LedgerReading]:
         """What the ledger has under these keys."""
         with reading(self.engine) as connection:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,7 +27,11 @@ from loaders.sap_isu.batch import (
 from loaders.sap_isu.odata_formats import FormatError, parse_entity, parse_error, results_of
 
 DEFAULT_PATH = "/sap/opu/odata/sap/ERP_UTILITIES_UMC/"
-_FORBIDDEN, _NOT_FOUND, _UNAVAILABLE = 403, 404, 503
+_FIRST_ERROR, _FORBIDDEN, _NOT_FOUND, _UNAVAILABLE = 400, 403, 404, 503
+# How an expired session may show besides a page: not let in any more, or sent to a logon page.
+_EXPIRY_STATUSES = frozenset({301, 302, 303, 307, 401})
+# What HEAD may be refused with where it is not served; GET then says what is really the matter.
+_HEAD_REFUSALS = frozenset({400, 403, 404, 405, 406, 500, 501})
 _MOST_PAGES = 1000
 _SESSION_ATTEMPTS = 2
 
@@ -79,6 +83,11 @@ class _Session:
             auth=(connection.user, connection.password),
         )
         self.token: str | None = None
+
+    @property
+    def expiry_statuses(self) -> frozenset[int]:
+        """Statuses that may only say that this session is over, once its user was let in; before, they are final."""
+        return _EXPIRY_STATUSES if self.token is not None else frozenset()
 
     def forget(self) -> None:
         """Start from nothing at the next request."""
@@ -134,7 +143,7 @@ class ODataClient:
         body = compose_reads([self._with_parameters(path) for path in paths], boundary)
         response = self._post_batch(body, boundary, is_repeatable=True)
         try:
-            parts = parse_reply(response.headers.get("Content-Type", ""), response.body)
+            parts = self._parts(response)
         except BatchFormatError as error:
             raise self._bad_answer(str(error)) from error
         if len(parts) != len(paths):
@@ -152,12 +161,23 @@ class ODataClient:
         creates = [(self._with_parameters(path), body) for path, body in creates]
         response = self._post_batch(compose_writes(creates, boundary), boundary, is_repeatable=False)
         try:
-            parts = parse_reply(response.headers.get("Content-Type", ""), response.body)
+            parts = self._parts(response)
         except BatchFormatError as error:
             raise _unknown(f"{error} (HTTP {response.status})") from error
         if len(parts) != len(creates):
             raise _unknown(f"{len(creates)} changesets have {len(parts)} answers")
         return parts
+
+    def _parts(self, response: HttpResponse) -> list[Part | ChangesetReply]:
+        """The parts of a reply; an error's text goes on without our logon, should it echo that."""
+        masked = self._session().http.masked
+
+        def told(part: Part) -> Part:
+            text = masked(part.body.decode("utf-8", "replace")) if part.status >= _FIRST_ERROR else ""
+            return replace(part, body=text.encode()) if text else part
+
+        found = parse_reply(response.headers.get("Content-Type", ""), response.body)
+        return [told(one) if isinstance(one, Part) else ChangesetReply(tuple(map(told, one.parts))) for one in found]
 
     def _session(self) -> _Session:
         session: _Session | None = getattr(self._local, "session", None)
@@ -172,9 +192,12 @@ class ODataClient:
         session = self._session()
         for _ in range(_SESSION_ATTEMPTS):
             response = session.http.request(
-                "GET", url, params=self._missing_parameters(url), accept_statuses={_NOT_FOUND}
+                "GET",
+                url,
+                params=self._missing_parameters(url),
+                accept_statuses={_NOT_FOUND, *session.expiry_statuses},
             )
-            if not _is_page(response):
+            if not _is_page(response) and response.status not in _EXPIRY_STATUSES:
                 return response
             session.forget()
         raise self._expired()
@@ -183,6 +206,7 @@ class ODataClient:
         """Post a batch; a refused token is fetched again once, an expired session logged on again once."""
         session = self._session()
         for _ in range(_SESSION_ATTEMPTS):
+            expiry_statuses = session.expiry_statuses
             headers = {
                 "Content-Type": f"multipart/mixed; boundary={boundary}",
                 "Accept": "multipart/mixed",
@@ -194,15 +218,18 @@ class ODataClient:
                 params=self.connection.parameters,
                 headers=headers,
                 body=body,
-                accept_statuses={_FORBIDDEN} if is_repeatable else {_FORBIDDEN, _UNAVAILABLE},
+                accept_statuses={_FORBIDDEN, *expiry_statuses, *(() if is_repeatable else (_UNAVAILABLE,))},
                 is_repeatable=is_repeatable,
             )
+            if response.status in _EXPIRY_STATUSES:
+                session.forget()
+                continue
             if response.status == _UNAVAILABLE:
                 pause = parse_retry_after(response.headers.get("Retry-After"))
                 raise _unknown("SAP answered 503, which does not tell whether it had begun", pause)
             if response.status == _FORBIDDEN:
                 session.forget()
-                if response.headers.get("x-csrf-token", "").lower() != "required":
+                if not _is_token_refused(response):
                     raise self._forbidden(response)
                 continue
             if not _is_page(response):
@@ -229,7 +256,7 @@ class ODataClient:
             self.connection.root,
             params=self.connection.parameters,
             headers={"x-csrf-token": "Fetch"},
-            accept_statuses={_NOT_FOUND, 405, 501} if method == "HEAD" else (),
+            accept_statuses=_HEAD_REFUSALS if method == "HEAD" else (),
         )
         token = response.headers.get("x-csrf-token", "")
         return token if token and token.lower() not in {"fetch", "required"} and not _is_page(response) else None
@@ -300,6 +327,11 @@ class ODataClient:
             why,
             "Check that the address is that of the service and what stands between it and this machine.",
         )
+
+
+def _is_token_refused(response: HttpResponse) -> bool:
+    """By the header; by the text where something in between has dropped it."""
+    return response.headers.get("x-csrf-token", "").lower() == "required" or b"csrf" in response.body[:4096].lower()
 
 
 def _is_page(response: HttpResponse) -> bool:

@@ -21,6 +21,8 @@ _LAST_YEAR = 9999
 _JSON = json.JSONDecoder(parse_float=Decimal)
 _MESSAGE_LENGTH = 500
 _MOST_DIGITS = 60
+# A message class has up to 20 characters and may begin with a namespace: EL/106, /ABC/UT/034.
+_T100 = re.compile(r"(/[A-Za-z0-9_]{1,10}/)?[A-Za-z0-9_]{1,20}/\d{1,3}")
 _FRAMEWORK_PREFIXES = ("/IWBEP", "/IWFND", "/IWCOR", "IWBEP", "IWFND", "IWCOR")
 
 
@@ -37,6 +39,11 @@ class SapError:
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}" if self.code else self.message
+
+    @property
+    def is_business(self) -> bool:
+        """Whether the code is that of an application's message, class/number, and not the framework's."""
+        return bool(_T100.fullmatch(self.code)) and not self.code.upper().startswith(_FRAMEWORK_PREFIXES)
 
 
 def edm_datetime(day: date) -> str:

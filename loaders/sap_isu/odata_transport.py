@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
 from loaders.errors import PermanentError, TransientError
 from loaders.sap_isu.batch import ChangesetReply, Part
+from loaders.sap_isu.judgement import ORDER_STATUS
 from loaders.sap_isu.ledger_rows import batched
 from loaders.sap_isu.odata import ODataClient, SapAnswerError
 from loaders.sap_isu.odata_formats import (
@@ -35,6 +37,7 @@ _SET = "MeterReadingResults"
 _CHILDREN = "DependentMeterReadingResults"
 _SUCCESS = range(200, 300)
 _REFUSALS = range(400, 500)
+_BROKEN = 500
 _NOT_REFUSALS = frozenset({401, 403, 408, 425, 429})
 _READS_PER_BATCH = 100
 
@@ -128,9 +131,12 @@ def outcome_of(group: DeviceGroup, part: Part | ChangesetReply) -> Outcome:
         part = part.parts[0]
     if part.status in _SUCCESS:
         return _accepted(group, part)
-    message = f"HTTP {part.status} {parse_error(part.body)}"
-    if part.status in _REFUSALS and part.status not in _NOT_REFUSALS:
-        return Outcome(OutcomeKind.REFUSED, str(parse_error(part.body)) or message)
+    error = parse_error(part.body)
+    message = f"HTTP {part.status} {error}"
+    is_refusal = part.status in _REFUSALS and part.status not in _NOT_REFUSALS
+    # 500 is a refusal where the application itself speaks, and a broken server where it does not.
+    if is_refusal or (part.status == _BROKEN and error.is_business):
+        return Outcome(OutcomeKind.REFUSED, str(error) or message)
     return Outcome(OutcomeKind.UNKNOWN, message)
 
 
@@ -140,15 +146,15 @@ def match_readings(ids: Iterable[ReadingId], rows: Sequence[Mapping[str, Any]]) 
     A document may carry several reasons and then shows one of them: it matches by register and day, unless another
     document matches exactly.
     """
-    # An order that nobody has read yet shows as a row without a result.
-    shown = [_sap_reading(row) for row in rows if row.get("ReadingResult") is not None and row["ReadingResult"] != ""]
+    shown = [_sap_reading(row) for row in rows if _is_read(row)]
     found: dict[ReadingId, SapReading] = {}
     for wanted in ids:
         near = [one for one in shown if _same_register_and_day(one.id, wanted)]
         exact = [one for one in near if one.id.reason == wanted.reason]
-        match = (exact or [one for one in near if one.has_several_reasons])[:1]
-        if match:
-            found[wanted] = match[0]
+        matches = {one.document_id: one for one in exact or [one for one in near if one.has_several_reasons]}
+        if matches:
+            first, *twins = matches
+            found[wanted] = replace(matches[first], twin_ids=tuple(twins))
     return found
 
 
@@ -187,6 +193,11 @@ def _readings_of_a_day(device_id: str, day: date) -> str:
     after = day + timedelta(days=1)
     condition = f"ReadingDateTime ge {datetime_literal(day)} and ReadingDateTime lt {datetime_literal(after)}"
     return f"Devices({text_literal(device_id)})/{_SET}?$filter={condition.replace(' ', '%20')}"
+
+
+def _is_read(row: Mapping[str, Any]) -> bool:
+    """Whether a row is a reading: an order that nobody has read shows without a result, or with none and status 0."""
+    return row.get("ReadingResult") not in (None, "") and str(row.get("MeterReadingStatusID")) != ORDER_STATUS
 
 
 def _checked(rows: list[dict[str, Any]] | Part) -> list[dict[str, Any]]:

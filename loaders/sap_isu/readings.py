@@ -97,7 +97,11 @@ class SentReading:
 
 @dataclass(frozen=True)
 class SapReading:
-    """One reading as SAP shows it."""
+    """One reading as SAP shows it.
+
+    Attributes:
+        twin_ids: documents of further readings of the same register, day and reason, which should not be.
+    """
 
     id: ReadingId
     reading_result: Decimal
@@ -105,6 +109,7 @@ class SapReading:
     document_id: str
     category: str = ""
     has_several_reasons: bool = False
+    twin_ids: tuple[str, ...] = ()
 
 
 def content_hash(reading_result: Decimal) -> str:

@@ -3,6 +3,7 @@
 What belongs here: the states, the events and which event leads from where to where.
 What stays out: what makes an event happen (``loader``, ``judgement``) and where it is stored (``ledger``).
 
+    PLANNED ──(sent before, found in SAP)──▶ CONFIRMED │ LOCKED │ REJECTED
     PLANNED ──SEND──▶ SENT ──found in SAP──▶ CONFIRMED │ LOCKED
        ▲               │ └──OUTCOME_UNKNOWN─▶ UNKNOWN ──(read back)──▶ CONFIRMED │ LOCKED │ PLANNED │ REJECTED
        └──NOT_FOUND────┘ ├──REFUSED─────────▶ REJECTED ──PLAN──▶ PLANNED
@@ -74,6 +75,9 @@ _FOUND: Mapping[Event, State] = {
 TRANSITIONS: Mapping[State, Mapping[Event, State]] = MappingProxyType(
     {
         State.PLANNED: {
+            # What was sent before is looked for in SAP before it is sent again: a person may have entered it since.
+            **_FOUND,
+            Event.FOUND_DIFFERENT: State.REJECTED,
             Event.PLAN: State.PLANNED,
             Event.ORDER_GONE: State.CANCELLED,
             Event.SEND: State.SENT,

@@ -44,6 +44,7 @@ class Outcome:
 
     Attributes:
         was_there: SAP called it a failure because it has something already.
+        is_partial: SAP stored a part of what it was given, so that what it does not show was refused.
     """
 
     kind: OutcomeKind
@@ -51,6 +52,7 @@ class Outcome:
     document_ids: Mapping[ReadingId, str] | None = None
     retry_after_seconds: float | None = None
     was_there: bool = False
+    is_partial: bool = False
 
 
 DeviceGroup = tuple[SentReading, ...]

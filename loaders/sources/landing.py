@@ -155,7 +155,7 @@ def days_to_extract(
     """Decide which days' deliveries a run of ``billing_day`` reads.
 
     The day itself always; an earlier one when something in its folder is new or changed since it was read. Files that
-    disappeared (archived after the run) are no reason: reading again would drop their records.
+    disappeared (archived after the run) are no reason: their rows stay.
 
     Args:
         billing_day: the day that runs.

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from multiprocessing import get_context
 from pathlib import Path
+
+import pyarrow.parquet as pq
 
 from loaders.archive import Archive, opened_delivery
 from loaders.sources.archives import ArchiveLimits, Member, iter_members
@@ -54,7 +56,7 @@ def extract_meter_files(
     landing: Landing,
     day: date,
     staging: Path,
-    known_files: Iterable[DeliveredFile] = (),
+    known_files: Mapping[DeliveredFile, Sequence[str]] | None = None,
     *,
     options: ReadOptions | None = None,
     workers: int = 2,
@@ -66,38 +68,53 @@ def extract_meter_files(
         landing: where files land.
         day: the billing day whose deliveries are read, all of them.
         staging: folder for the staged Parquet files, one per run.
-        known_files: the day's deliveries that the raw layer has.
+        known_files: the day's deliveries that the raw layer has, each with the files in it.
         options: bounds, and where files are kept.
         workers: processes that share the files of a large delivery.
         read_elsewhere: reads the files in place of this process, with the same outcome.
 
     Returns:
-        An extract that replaces the day's files. When the whole delivery has disappeared although it was read before
-        (archived by the retailer), the extract holds no writes and what the raw layer has stays.
+        An extract that replaces the day's files. What was read before and is no longer in the landing (the retailer
+        archives files, and a late one arrives afterwards) stays in the raw layer: what was delivered was delivered.
     """
     delivered = landing.list_files(day)
     unfinished = [
         f"{day}: the upload of {name} has not ended; it is read when it has" for name in landing.unfinished(day)
     ]
-    known = set(known_files)
-    if known and not delivered:
-        detail = {
-            "files": 0,
-            "kept": f"the {len(known)} files read before are no longer in the landing; their rows stay",
-        }
-        return Extract("meter_files", [], {}, [], detail, unfinished)
     if read_elsewhere is not None:
         results = read_elsewhere(landing, day, staging, delivered)
     else:
         results = _read_all(landing, day, staging, _shares(delivered, workers), options or ReadOptions())
-    scope = {"billing_day": day, "source": SOURCE}
+    gone, replaced = _known_now(known_files or {}, delivered)
+    names = sorted(replaced.union(*(_staged_names(result) for result in results)))
+    scope = {"billing_day": day, "source": SOURCE, "file_name": names}
     writes = [
         RawWrite(table, scope, [path for result in results for path in result.files[table]])
         for table in METER_TABLE_NAMES
     ]
     counts = {table: sum(result.row_counts[table] for result in results) for table in METER_TABLE_NAMES}
     summary = FileSummary.merged([result.summary for result in results])
-    return Extract("meter_files", writes, counts, summary.preview, summary.detail(len(delivered)), unfinished)
+    detail = summary.detail(len(delivered))
+    if gone:
+        detail["kept"] = f"{gone} of the deliveries read before are no longer in the landing; their rows stay"
+    return Extract("meter_files", writes, counts, summary.preview, detail, unfinished)
+
+
+def _known_now(
+    known: Mapping[DeliveredFile, Sequence[str]], delivered: Sequence[DeliveredFile]
+) -> tuple[int, set[str]]:
+    """How many known deliveries have left the landing, and the files in those that have not."""
+    here = {_printable(file.name) for file in delivered}
+    still_here = {file: names for file, names in known.items() if file.name in here}
+    return len(known) - len(still_here), {name for names in still_here.values() for name in names}
+
+
+def _staged_names(result: FilesRead) -> set[str]:
+    """The files that were read, as their staged rows of ``meter_files`` name them."""
+    names: set[str] = set()
+    for path in result.files["meter_files"]:
+        names.update(pq.read_table(path, columns=["file_name"])["file_name"].to_pylist())
+    return names
 
 
 @dataclass(frozen=True)
@@ -169,11 +186,13 @@ def read_files(
     return FilesRead(rows.close(), rows.row_counts, summary)
 
 
-def known_deliveries(warehouse: Warehouse, first_day: date, last_day: date) -> dict[date, set[DeliveredFile]]:
-    """Return the deliveries that the raw layer has, by billing day."""
-    found: dict[date, set[DeliveredFile]] = {}
+def known_deliveries(
+    warehouse: Warehouse, first_day: date, last_day: date
+) -> dict[date, dict[DeliveredFile, list[str]]]:
+    """Return the deliveries that the raw layer has, by billing day, each with the names of the files in it."""
+    found: dict[date, dict[DeliveredFile, list[str]]] = {}
     for row in warehouse.fetch(
-        "select distinct billing_day, delivered_name, delivered_byte_count, delivered_stamp from raw.meter_files "
+        "select billing_day, delivered_name, delivered_byte_count, delivered_stamp, file_name from raw.meter_files "
         "where source = 'FILE' and billing_day between ? and ?",
         [first_day, last_day],
     ):
@@ -182,7 +201,7 @@ def known_deliveries(warehouse: Warehouse, first_day: date, last_day: date) -> d
         )
         day = row["billing_day"]
         if isinstance(day, date):
-            found.setdefault(day, set()).add(file)
+            found.setdefault(day, {}).setdefault(file, []).append(str(row["file_name"]))
     return found
 
 

@@ -4,14 +4,16 @@ What belongs here: the fields and values that the flattening carries or may igno
 register as it was in 2024. What stays out: flattening (``plan_flattening.py``) and pricing (dbt).
 
 A field or value not listed here may change the price: it becomes a row of ``raw.plan_unknown_fields``, and the plan
-waits for a person. ``generalUnitPrice`` (QUOTA plans) is in the standard but not carried, so it is left out on purpose.
+waits for a person. So does a price under an older name beside another price under the present one: which of them
+holds, nothing says. ``generalUnitPrice`` (QUOTA plans) is in the standard but not carried, so it is left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
 
-from loaders.sources.exact_json import Json, canonical
+from loaders.sources.exact_json import Json, JsonObject, canonical
 
 _MAX_VALUE = 500
 
@@ -109,6 +111,7 @@ def _walk(value: Json, part: str, path: str) -> Iterator[tuple[str, str]]:
         for number, item in enumerate(value):
             yield from _walk(item, part, f"{path}[{number}]")
     elif isinstance(value, dict):
+        yield from _contradictions(value, path)
         for name, member in value.items():
             place = f"{path}.{name}"
             if member in (None, "", [], {}):
@@ -119,6 +122,26 @@ def _walk(value: Json, part: str, path: str) -> Iterator[tuple[str, str]]:
                 yield from _odd_values(member, allowed, place)
             elif name in _KNOWN:
                 yield from _walk(member, name, place)
+
+
+def _contradictions(value: JsonObject, path: str) -> Iterator[tuple[str, str]]:
+    """Yield the price under an older name that stands beside another price under the present one."""
+    steps = value.get("rates")
+    beside: list[tuple[str, Json]] = [("dailySupplyCharges", value.get("dailySupplyCharge") or None)]
+    if isinstance(steps, list) and steps:
+        first = steps[0]
+        beside.append(("amount", first.get("unitPrice") if len(steps) == 1 and isinstance(first, dict) else "steps"))
+    for older, present in beside:
+        price = value.get(older)
+        if price and present is not None and not _is_same_number(price, present):
+            yield f"{path}.{older}", canonical(price)[:_MAX_VALUE]
+
+
+def _is_same_number(one: Json, other: Json) -> bool:
+    try:
+        return Decimal(str(one)) == Decimal(str(other))
+    except InvalidOperation:
+        return one == other
 
 
 def _odd_values(value: Json, allowed: set[str], path: str) -> Iterator[tuple[str, str]]:

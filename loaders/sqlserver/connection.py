@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 
 import tenacity
 
+from loaders.aws.stored_values import changes, renewed
 from loaders.errors import LoaderError, PermanentError, TransientError
 from loaders.sqlserver.errors import failure
 from loaders.sqlserver.login import SqlServerLogin, login_problem, mssql_python_string, odbc_string
@@ -88,10 +89,7 @@ def open_connection(login: SqlServerLogin, *, autocommit: bool = False) -> Any:
         PermanentError: the login contradicts itself; nobody was asked.
         Exception: the driver's own.
     """
-    if problem := login_problem(login):
-        raise PermanentError(f"Connecting to {login.shown}", problem, "Correct the BILLSYNC_SQLSERVER_ settings.")
-    opener = _open_pyodbc if login.backend == "pyodbc" else _open_mssql_python
-    connection = opener(login, autocommit=autocommit)
+    connection = _opened(login, autocommit=autocommit)
     connection.timeout = login.query_timeout_seconds
     cursor = connection.cursor()
     cursor.execute(session_settings(login))
@@ -99,6 +97,24 @@ def open_connection(login: SqlServerLogin, *, autocommit: bool = False) -> Any:
     if not autocommit:
         connection.commit()
     return connection
+
+
+def _opened(login: SqlServerLogin, *, autocommit: bool) -> Any:
+    """A connection with the login as it is now; when that is refused and another by now, with that."""
+    before = changes()
+    try:
+        return _open_with(login.current() if login.current else login, autocommit=autocommit)
+    except Exception:
+        if login.current is None or not renewed(before):
+            raise
+        return _open_with(login.current(), autocommit=autocommit)
+
+
+def _open_with(login: SqlServerLogin, *, autocommit: bool) -> Any:
+    if problem := login_problem(login):
+        raise PermanentError(f"Connecting to {login.shown}", problem, "Correct the BILLSYNC_SQLSERVER_ settings.")
+    opener = _open_pyodbc if login.backend == "pyodbc" else _open_mssql_python
+    return opener(login, autocommit=autocommit)
 
 
 def _open_mssql_python(login: SqlServerLogin, *, autocommit: bool) -> Any:

@@ -7,7 +7,7 @@ through ``dbt_project/profiles.yml``; the words of ``AUTHENTICATIONS`` are the d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote
@@ -48,6 +48,7 @@ class SqlServerLogin:
         login_timeout_seconds: longest wait for a connection.
         lock_timeout_seconds: longest wait for a lock that somebody else holds.
         query_timeout_seconds: longest time for one statement.
+        current: tells the login as it is now, where parts of it lie in a store and may be rotated.
     """
 
     host: str
@@ -63,6 +64,7 @@ class SqlServerLogin:
     login_timeout_seconds: int = 15
     lock_timeout_seconds: int = 60
     query_timeout_seconds: int = 3600
+    current: Callable[[], SqlServerLogin] | None = field(default=None, repr=False, compare=False)
 
     @property
     def shown(self) -> str:

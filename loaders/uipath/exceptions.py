@@ -54,8 +54,6 @@ _FAILURES: Final = {
     "Abandoned": "a robot took it and did not finish within a day",
     "Deleted": "somebody deleted it from the queue",
 }
-# Statuses with which Orchestrator refuses one item for what it is; any other refusal concerns them all.
-_ITEM_STATUSES: Final = frozenset({400, 409, 422})
 
 
 @dataclass(frozen=True)
@@ -227,12 +225,18 @@ class Robots:
         return outcome
 
     def collect(self) -> Outcome:
-        """Take what became of what robots have: success moves the exception, a failure leaves it to a person."""
+        """Take what became of what robots have: success moves the exception, a failure leaves it to a person.
+
+        While that person has not decided, a failed item is looked at again: Orchestrator lets people retry it by hand.
+        """
         outcome = Outcome()
         with self._lease():
             by_queue: dict[str, list[Handed]] = defaultdict(list)
+            assigned = {row["exception_id"]: self.assignments[row["rule_code"]] for row in self._open_rows()}
             for handed in handed_over(self.engine).values():
-                if handed.event in IN_FLIGHT:
+                theirs = assigned.get(handed.exception_id)
+                may_be_retried = handed.event == FAILED and theirs and theirs.queue_name == handed.queue_name
+                if handed.event in IN_FLIGHT or may_be_retried:
                     by_queue[handed.queue_name].append(handed)
             for queue_name, some in by_queue.items():
                 self._guarded(outcome, queue_name, partial(self._collect_queue, some=some, outcome=outcome))
@@ -294,7 +298,7 @@ class Robots:
         try:
             is_new = self.orchestrator.add_item(queue.name, reference, priority, content_of(row, assignment))
         except OrchestratorRefusal as refusal:
-            if refusal.status not in _ITEM_STATUSES:
+            if not refusal.is_about_request:
                 raise
             outcome.refused += 1
             self._note(row["exception_id"], queue, FAILED, f"not taken by robots: {refusal.message}")
@@ -307,8 +311,10 @@ class Robots:
         items = self.orchestrator.items(queue, [one.reference for one in some])
         for handed in some:
             item = items.get(handed.reference)
-            exception = self._exceptions.show(handed.exception_id)
             event, why = meaning_of(item)
+            if handed.event == FAILED and event != DONE:
+                continue
+            exception = self._exceptions.show(handed.exception_id)
             if item is None and handed.event == SENDING:
                 # It never left. The next sending does it, unless nobody needs it any more.
                 is_needed = exception["state"] == ExceptionState.OPEN and exception["rule_code"] in self.assignments

@@ -18,11 +18,11 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from loaders.errors import PermanentError, TransientError
+from loaders.errors import LoaderError, PermanentError, TransientError
 from loaders.operational_db import reading, run_log, utc_now
 from loaders.sap_isu.lease import Lease
 from loaders.sources.landing import DeliveredFile
-from loaders.uipath.orchestrator import Job, Orchestrator
+from loaders.uipath.orchestrator import Job, Orchestrator, OrchestratorRefusal
 
 KIND: Final = "uipath_job"
 ACTOR: Final = "billsync"
@@ -52,7 +52,8 @@ class Patience:
     Attributes:
         wait_seconds: for a job and its file, from the moment this run looks.
         file_seconds: for the file once the job is done.
-        poll_seconds: between two looks; a file whose size and time stay the same that long is complete.
+        poll_seconds: between two looks; a file whose size and time stay the same that long, and that is not empty,
+            is complete.
     """
 
     wait_seconds: float
@@ -158,16 +159,18 @@ class RobotFiles:
         if found is not None:
             return found
         arguments = {"in_BillingDay": day.isoformat(), "in_Folder": folder, "in_FilePrefix": job.name}
+        key = self.orchestrator.release_key(job.process)
         try:
-            return self.orchestrator.start_job(job.process, reference, arguments)
-        except TransientError as error:
-            found = self.orchestrator.find_job(reference) if error.outcome_unknown else None
+            return self.orchestrator.start_job(job.process, key, reference, arguments)
+        except OrchestratorRefusal as refusal:
+            self._end(attempt, FAILED, str(refusal))
+            raise
+        except LoaderError:
+            # Whatever came instead of an answer, the job may run: only Orchestrator can tell, now or at the next run.
+            found = self.orchestrator.find_job(reference)
             if found is None:
                 raise
             return found
-        except PermanentError as error:
-            self._end(attempt, FAILED, str(error))
-            raise
 
     def _await(
         self, job: FileJob, attempt: Attempt, started: Job, landed: Callable[[], list[DeliveredFile]]
@@ -185,11 +188,11 @@ class RobotFiles:
             if now.state == _SUCCESSFUL:
                 done_at = self.clock() if done_at is None else done_at
                 files = landed()
-                if files and files == seen:
+                if files and files == seen and all(file.byte_count for file in files):
                     self._end(attempt, LANDED, f"job {now.job_id}: {', '.join(file.name for file in files)}")
                     return files
                 seen = files
-                if not files and self.clock() >= done_at + self.patience.file_seconds:
+                if not any(file.byte_count for file in files) and self.clock() >= done_at + self.patience.file_seconds:
                     self._end(attempt, FAILED, f"job {now.job_id} was successful and brought no file")
                     why = f"the job was successful and no file beginning with {job.name} came"
                     raise PermanentError(
@@ -199,4 +202,11 @@ class RobotFiles:
                 why = f"it is {now.state} after {self.patience.wait_seconds:g} s"
                 raise TransientError(what, why, "Run the day again: it waits for the same job.")
             self.sleep(self.patience.poll_seconds)
-            now = now if now.state == _SUCCESSFUL else self.orchestrator.job(now.job_id)
+            now = now if now.state == _SUCCESSFUL else self._look_again(now)
+
+    def _look_again(self, before: Job) -> Job:
+        """The job as it is now; as it was before, when Orchestrator cannot tell: there is time to ask again."""
+        try:
+            return self.orchestrator.job(before.job_id)
+        except TransientError:
+            return before

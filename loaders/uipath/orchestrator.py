@@ -25,6 +25,8 @@ DUPLICATE_REFERENCE: Final = 1016
 _REFUSALS: Final = frozenset({400, 401, 403, 404, 405, 409, 422})
 _UNAUTHORIZED: Final = 401
 _CONFLICT: Final = 409
+# Statuses with which Orchestrator refuses a request for what it holds; any other concerns every request.
+_REQUEST_STATUSES: Final = frozenset({400, 409, 422})
 _LONGEST: Final = 300
 _FOLDER_REMEDY: Final = (
     "Check BILLSYNC_UIPATH_FOLDER (the folder's number, or its path such as Shared/Billing) "
@@ -43,12 +45,16 @@ class OrchestratorRefusal(PermanentError):  # noqa: N818 - a refusal is what it 
     Attributes:
         error_code: Orchestrator's own code, 0 when it gave none.
         message: its words.
+        is_about_request: it is what was sent that was refused, and not who sent it, where, or by whom in between.
     """
 
-    def __init__(self, what: str, why: str, remedy: str, *, status: int, error_code: int, message: str) -> None:
+    def __init__(
+        self, what: str, why: str, remedy: str, *, status: int, error_code: int, message: str, is_about_request: bool
+    ) -> None:
         super().__init__(what, why, remedy, status=status)
         self.error_code = error_code
         self.message = message
+        self.is_about_request = is_about_request
 
 
 @dataclass(frozen=True)
@@ -113,10 +119,11 @@ class Orchestrator:
         """
         if name not in self._queues:
             what = f"Looking for the queue {name}"
-            rows = self._rows(what, "QueueDefinitions", {"$filter": f"Name eq {literal(name)}", "$top": "1"})
-            if not rows:
+            row = self._one(what, "QueueDefinitions", "Name", name)
+            if row is None:
                 raise PermanentError(what, f"the folder {self.folder or '(none named)'} has none", _FOLDER_REMEDY)
-            self._queues[name] = Queue(int(rows[0]["Id"]), name, rows[0].get("EnforceUniqueReference") is not False)
+            # Unique only where Orchestrator says so: without it an item could be made twice.
+            self._queues[name] = Queue(_number(row, what), name, row.get("EnforceUniqueReference") is True)
         return self._queues[name]
 
     def add_item(self, queue_name: str, reference: str, priority: str, content: Mapping[str, object]) -> bool:
@@ -125,17 +132,15 @@ class Orchestrator:
         It may be sent again after a lost answer: a queue with unique references takes it once.
         """
         item = {"Name": queue_name, "Reference": reference, "Priority": priority, "SpecificContent": dict(content)}
+        what = f"Adding {reference} to the queue {queue_name}"
         try:
-            self._call(
-                f"Adding {reference} to the queue {queue_name}",
-                "POST",
-                "Queues/UiPathODataSvc.AddQueueItem",
-                json_body={"itemData": item},
-            )
+            answer = self._call(what, "POST", "Queues/UiPathODataSvc.AddQueueItem", json_body={"itemData": item}).json()
         except OrchestratorRefusal as refusal:
             if _is_duplicate(refusal):
                 return False
             raise
+        # A logon page answers 200 too: only the item itself says that there is one.
+        _number(answer if isinstance(answer, dict) else {}, what)
         return True
 
     def items(self, queue: Queue, references: Collection[str]) -> dict[str, Item]:
@@ -144,8 +149,9 @@ class Orchestrator:
         for chunk in _chunks(sorted(references)):
             either = " or ".join(f"Reference eq {literal(one)}" for one in chunk)
             wanted = f"QueueDefinitionId eq {queue.queue_id} and ({either})"
-            for row in self._pages(f"Reading items of the queue {queue.name}", "QueueItems", wanted):
-                item = _item(row)
+            what = f"Reading items of the queue {queue.name}"
+            for row in self._pages(what, "QueueItems", wanted):
+                item = _item(row, what)
                 if item.reference not in newest or newest[item.reference].item_id < item.item_id:
                     newest[item.reference] = item
         return newest
@@ -157,19 +163,20 @@ class Orchestrator:
             PermanentError: the folder has no such process.
         """
         what = f"Looking for the process {process}"
-        rows = self._rows(what, "Releases", {"$filter": f"Name eq {literal(process)}", "$top": "1"})
-        if not rows:
+        row = self._one(what, "Releases", "Name", process)
+        if row is None or not row.get("Key"):
             raise PermanentError(what, f"the folder {self.folder or '(none named)'} has none", _FOLDER_REMEDY)
-        return str(rows[0]["Key"])
+        return str(row["Key"])
 
-    def start_job(self, process: str, reference: str, arguments: Mapping[str, str]) -> Job:
+    def start_job(self, process: str, release_key: str, reference: str, arguments: Mapping[str, str]) -> Job:
         """Start one job of a process. A job has no unique reference: this is never sent again by itself.
 
         Raises:
+            OrchestratorRefusal: nothing was started.
             TransientError: with ``outcome_unknown`` when the answer was lost.
         """
         start = {
-            "ReleaseKey": self.release_key(process),
+            "ReleaseKey": release_key,
             "Strategy": "ModernJobsCount",
             "JobsCount": 1,
             "InputArguments": json.dumps(dict(arguments)),
@@ -180,35 +187,55 @@ class Orchestrator:
         rows = _values(self._call(what, "POST", path, json_body={"startInfo": start}, is_repeatable=False))
         if not rows:
             raise PermanentError(what, "the answer names no job", "Look at the process's jobs in Orchestrator.")
-        return _job(rows[0])
+        return _job(rows[0], what)
 
     def find_job(self, reference: str) -> Job | None:
         """The newest job that was started under a reference of ours; None when there is none."""
-        wanted = {"$filter": f"Reference eq {literal(reference)}", "$orderby": "Id desc", "$top": "1"}
-        rows = self._rows(f"Looking for the job {reference}", "Jobs", wanted)
-        return _job(rows[0]) if rows else None
+        what = f"Looking for the job {reference}"
+        row = self._one(what, "Jobs", "Reference", reference)
+        return _job(row, what) if row else None
 
     def job(self, job_id: int) -> Job:
         """A job as it is now."""
-        rows = self._rows(f"Reading the job {job_id}", "Jobs", {"$filter": f"Id eq {job_id}", "$top": "1"})
-        if not rows:
-            remedy = "Somebody deleted it in Orchestrator; run the day again."
-            raise PermanentError(f"Reading the job {job_id}", "the folder has none", remedy)
-        return _job(rows[0])
+        what = f"Reading the job {job_id}"
+        row = self._one(what, "Jobs", "Id", job_id)
+        if row is None:
+            raise PermanentError(what, "the folder has none", "Somebody deleted it in Orchestrator; run the day again.")
+        return _job(row, what)
 
-    def greet(self) -> int:
-        """How many queues the folder shows; proves address, token and folder."""
-        return len(self._rows("Reading the folder's queues", "QueueDefinitions", {"$top": str(PAGE)}))
+    def greet(self, entity: str = "QueueDefinitions") -> int:
+        """How many queues, or ``Releases`` (processes), the folder shows; proves address, token, scope and folder."""
+        return len(self._rows(f"Reading the folder's {entity}", entity, {"$top": str(PAGE)}))
+
+    def _one(self, what: str, path: str, name: str, value: str | int) -> Mapping[str, Any] | None:
+        """The newest row with a value, or None; a server that knows not the filter must not give us another's."""
+        wanted = f"{name} eq {literal(value) if isinstance(value, str) else value}"
+        rows = self._rows(what, path, {"$filter": wanted, "$orderby": "Id desc", "$top": "1"})
+        if not rows:
+            return None
+        if str(rows[0].get(name)).casefold() != str(value).casefold():
+            raise PermanentError(
+                what,
+                f"asked for {name} {value}, {path} gave another",
+                "This Orchestrator is too old: 2022.10 is needed.",
+            )
+        return rows[0]
 
     def _pages(self, what: str, path: str, wanted: str) -> Iterator[Mapping[str, Any]]:
+        """All rows; a server may give fewer a page than it is asked for, and says so by a count or a link."""
         skipped = 0
         while True:
-            params = {"$filter": wanted, "$orderby": "Id", "$top": str(PAGE), "$skip": str(skipped)}
-            rows = self._rows(what, path, params)
+            params = {
+                "$filter": wanted, "$orderby": "Id", "$top": str(PAGE), "$skip": str(skipped), "$count": "true",
+            }  # fmt: skip
+            answer = self._call(what, "GET", path, params=params)
+            rows = _values(answer)
             yield from rows
-            if len(rows) < PAGE:
-                return
             skipped += len(rows)
+            told = answer.json()
+            is_more = "@odata.nextLink" in told or skipped < told.get("@odata.count", 0) or len(rows) >= PAGE
+            if not rows or not is_more:
+                return
 
     def _rows(self, what: str, path: str, params: Mapping[str, str]) -> Sequence[Mapping[str, Any]]:
         return _values(self._call(what, "GET", path, params=params))
@@ -256,6 +283,9 @@ def _folder_header(folder: str) -> dict[str, str]:
     """Orchestrator takes the folder's number under one name and its path under another."""
     if not folder:
         return {}
+    if not folder.isascii():
+        why = f"{folder!r} has letters that a request's header cannot carry"
+        raise PermanentError("Naming the folder", why, "Set BILLSYNC_UIPATH_FOLDER to the folder's number.")
     return {"X-UIPATH-OrganizationUnitId" if folder.isdigit() else "X-UIPATH-FolderPath": folder}
 
 
@@ -279,13 +309,22 @@ def _refusal(what: str, response: HttpResponse, token: str) -> OrchestratorRefus
     is_folder = "folder" in message.lower() or "organization unit" in message.lower()
     remedy = _FOLDER_REMEDY if is_folder else _REMEDIES.get(response.status, "Correct what Orchestrator names.")
     why = f"Orchestrator answered {response.status}: {message or 'no reason given'} (code {code}{trace})"
-    return OrchestratorRefusal(what, why, remedy, status=response.status, error_code=code, message=message)
+    is_about_request = response.status in _REQUEST_STATUSES and "errorCode" in told and not is_folder
+    return OrchestratorRefusal(
+        what,
+        why,
+        remedy,
+        status=response.status,
+        error_code=code,
+        message=message,
+        is_about_request=is_about_request,
+    )
 
 
 def _values(response: HttpResponse) -> Sequence[Mapping[str, Any]]:
     answer = response.json()
     rows = answer.get("value") if isinstance(answer, dict) else None
-    if not isinstance(rows, list):
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise PermanentError(
             f"Reading {response.url}",
             "the answer is no OData list",
@@ -294,22 +333,35 @@ def _values(response: HttpResponse) -> Sequence[Mapping[str, Any]]:
     return rows
 
 
-def _item(row: Mapping[str, Any]) -> Item:
+def _number(row: Mapping[str, Any], what: str) -> int:
+    """The Id of what Orchestrator gave."""
+    number = row.get("Id")
+    if not isinstance(number, int):
+        raise PermanentError(
+            what,
+            "the answer names no Id",
+            "Check that BILLSYNC_UIPATH_URL is Orchestrator's own address and no logon page's.",
+        )
+    return number
+
+
+def _item(row: Mapping[str, Any], what: str) -> Item:
     failure = row.get("ProcessingException") or {}
     kind = row.get("ProcessingExceptionType") or failure.get("Type") or ""
     words = ": ".join(str(one) for one in (kind, failure.get("Reason")) if one)
     output = row.get("Output")
     return Item(
-        int(row["Id"]),
+        _number(row, what),
         str(row.get("Reference") or ""),
         str(row.get("Status") or ""),
-        words if failure else "",
+        words,
         output if isinstance(output, dict) else {},
     )
 
 
-def _job(row: Mapping[str, Any]) -> Job:
-    return Job(int(row["Id"]), str(row.get("State") or ""), " ".join(str(row.get("Info") or "").split())[:_LONGEST])
+def _job(row: Mapping[str, Any], what: str) -> Job:
+    info = " ".join(str(row.get("Info") or "").split())
+    return Job(_number(row, what), str(row.get("State") or ""), info[:_LONGEST])
 
 
 def _chunks(references: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -12,12 +12,14 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any, Final
 
 import dagster as dg
 
 from billsync.settings import ConfigurationError
-from loaders.errors import LoaderError
+from loaders.aws.stored_values import changes, renewed
+from loaders.errors import LoaderError, PermanentError
 from loaders.sources.extract import Extract
 from orchestration.assets.transform import DUCKDB_POOL
 from orchestration.outcomes import FAILED, READ, SourceOutcome, failed_sources, outcome_write
@@ -106,7 +108,7 @@ def _extract_day(systems: Systems, source: Source, day: date, tally: _Tally) -> 
     folder = systems.staging_folder(f"{source.name}-{day.isoformat()}")
     started = datetime.now(UTC)
     try:
-        extracts = source.read(systems, day, folder)
+        extracts = _read(systems, source, day, folder)
         read_at = datetime.now(UTC)
         row_count = sum(extract.row_count for extract in extracts)
         # One item that could not be understood is told, and held by the rules that need it; the source was read.
@@ -125,6 +127,17 @@ def _extract_day(systems: Systems, source: Source, day: date, tally: _Tally) -> 
         _count(tally, extracts, counts)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _read(systems: Systems, source: Source, day: date, folder: Path) -> Sequence[Extract]:
+    """Read a source, once more when it refused a login that has been rotated since it was fetched."""
+    before = changes()
+    try:
+        return source.read(systems, day, folder)
+    except PermanentError:
+        if not renewed(before):
+            raise
+    return source.read(systems, day, folder / "again")
 
 
 def _count(tally: _Tally, extracts: Sequence[Extract], counts: Mapping[str, int]) -> None:

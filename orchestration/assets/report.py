@@ -1,7 +1,7 @@
 """The day's report as an asset.
 
-What belongs here: when the report is built, the run's timings for it, and what Dagster shows of it. What stays out:
-its content (``billsync/report``).
+What belongs here: when the report is built and published, the run's timings for it, and what Dagster shows of it. What
+stays out: its content (``billsync/report``).
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,22 +37,23 @@ def build_report_asset(
     )
     def day_report(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         from billsync.report import build_report, summarise  # noqa: PLC0415 - loaded when used
+        from billsync.report.publication import publish  # noqa: PLC0415 - loaded when used
 
         systems: Systems = context.resources.systems
         steps = seconds_by_step(context.instance, context.run.run_id)
-        paths = []
+        paths = {}
         with systems.warehouse.reading():
             for day in days_between(*run_window(context)):
-                path = systems.settings.report_path(day)
-                build_report(systems.warehouse, day, path, steps)
-                paths.append(path)
-            told = summarise(systems.warehouse, run_window(context)[1])
+                paths[day] = build_report(systems.warehouse, day, systems.settings.report_path(day), steps)
+            told = summarise(systems.warehouse, day)
         return dg.MaterializeResult(
             metadata={
-                "report": dg.MetadataValue.path(paths[-1]),
+                "report": dg.MetadataValue.path(paths[day]),
                 "day": dg.MetadataValue.md(told),
                 "reports": len(paths),
-                "bytes": paths[-1].stat().st_size,
+                "bytes": paths[day].stat().st_size,
+                # Its failure fails the step: the report is there, but not where it was asked to be.
+                **publish(systems.engine, systems.settings, paths, told),
             }
         )
 

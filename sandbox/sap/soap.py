@@ -54,7 +54,7 @@ class SoapSettings:
     Attributes:
         confirmations_url: where confirmations and orders are posted; empty keeps them in the outbox.
         confirmations: ``normal``, or what goes wrong with the next ones: ``never``, ``twice``, ``unknown``,
-            ``received-first``, ``malformed``, ``entities``, ``huge``.
+            ``received-first``, ``bulk-only`` (its log, none of its messages), ``malformed``, ``entities``, ``huge``.
         confirmations_left: how many confirmations that still hits.
         confirmation_delay_seconds: how long a confirmation waits in the outbox.
         processing_delay_seconds: how long a message waits before its business is done.

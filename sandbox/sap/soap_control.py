@@ -11,7 +11,9 @@ from sandbox.sap.soap import SoapServices, SoapSettings, put_in_outbox
 from sandbox.sap.soap_messages import write_cancellations, write_orders
 from sandbox.sap.soap_worker import SoapWorker
 
-_CONFIRMATIONS = frozenset({"normal", "never", "twice", "unknown", "received-first", "malformed", "entities", "huge"})
+_CONFIRMATIONS = frozenset(
+    {"normal", "never", "twice", "unknown", "received-first", "bulk-only", "malformed", "entities", "huge"}
+)
 _ANSWERS = frozenset({"normal", "malformed", "entities", "huge", "fault"})
 
 

@@ -6,6 +6,7 @@ message until it is taken.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 import uuid
@@ -19,6 +20,7 @@ _BEAT_SECONDS = 0.05
 _RETRY_SECONDS = 0.5
 _POST_TIMEOUT_SECONDS = 30
 _HUGE_BYTES = 200 * 1024 * 1024
+_INNER = re.compile(rb"<(\w+ConfirmationMessage)>.*?</\1>", re.DOTALL)
 
 
 class SoapWorker:
@@ -88,6 +90,9 @@ class SoapWorker:
             yield body.replace(b"ResultCode>3<", b"ResultCode>1<").replace(b"ResultCode>5<", b"ResultCode>1<")
         elif kind == "twice":
             yield body
+        elif kind == "bulk-only":
+            yield _INNER.sub(b"", body)
+            return
         if kind not in {"never"}:
             yield body
 

@@ -117,6 +117,20 @@ def test_every_rule_model_is_in_the_queue(manifest: dict[str, Any], models: list
     assert rules - queued == set()
 
 
+def test_charge_is_named_by_the_list_of_its_step_alone(manifest: dict[str, Any], models: list[dict[str, Any]]) -> None:
+    """A new charge touches one place: no other model, and no unit test but its own, asks for it."""
+    charges = {model["unique_id"] for model in models if model["name"].startswith("int_charges__")} - {
+        "model.billsync.int_charges__collect"
+    }
+    users = {(charge, model["name"]) for model in models for charge in charges & set(model["depends_on"]["nodes"])}
+    assert {charge for charge, _ in users} == charges
+    assert {name for _, name in users} == {"int_charges__collect", "int_shares__collect", "int_concessions__collect"}
+    asked_for = {
+        given["input"] for test in manifest["unit_tests"].values() for given in test["given"] if given.get("input")
+    }
+    assert {text for text in asked_for if any(f"'{charge.split('.')[-1]}'" in text for charge in charges)} == set()
+
+
 def test_models_compile_for_sqlserver_without_a_server(
     models: list[dict[str, Any]], compiled_for_sqlserver: dict[str, str]
 ) -> None:

@@ -14,7 +14,8 @@ from multiprocessing.synchronize import Event
 from loaders.http import HttpPolicy
 from loaders.operational_db import open_engine, upgrade
 from loaders.sap_isu.ledger import Ledger
-from loaders.sap_isu.loader import LoadPolicy, LoadResult, plan_load, run_load
+from loaders.sap_isu.loader import plan_load, run_load
+from loaders.sap_isu.loads import LoadPolicy, LoadResult
 from loaders.sap_isu.odata import ODataClient, SapConnection
 from loaders.sap_isu.odata_transport import ODataTransport
 from loaders.sap_isu.transport import Transport

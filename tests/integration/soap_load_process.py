@@ -1,8 +1,8 @@
-"""One load by SOAP in a process of its own, to be killed: URL LEDGER CONTRACTS PORT."""
+"""Loads by SOAP, also in a process of its own, to be killed."""
 
 from __future__ import annotations
 
-import sys
+from multiprocessing.synchronize import Event
 
 from loaders.http import HttpPolicy
 from loaders.sap_isu.ledger import Ledger
@@ -41,8 +41,9 @@ def open_soap(
     return transport, receiver
 
 
-if __name__ == "__main__":
-    own_ledger = open_ledger(sys.argv[2])
-    own_transport, _ = open_soap(sys.argv[1], own_ledger, port=int(sys.argv[4]))
-    result = load(own_ledger, own_transport, list(rows(int(sys.argv[3]))))
-    print(result.states, result.problems)
+def load_by_soap_until_killed(url: str, ledger_url: str, contracts: int, port: int, begun: Event) -> None:
+    """A load of small bulks, which says when it begins; its endpoint for confirmations dies with it."""
+    ledger = open_ledger(ledger_url)
+    transport, _ = open_soap(url, ledger, port=port, wait_seconds=1.0)
+    begun.set()
+    load(ledger, transport, list(rows(contracts)), batch_size=1, concurrency=3)

@@ -133,6 +133,11 @@ def test_revision_names_the_days_that_changed_and_the_window(days: Days) -> None
     assert found["recovery_start_date"] == date(2025, 12, 9)
 
 
+def test_changed_tariff_is_measured_from_the_day_from_which_it_holds(days: Days) -> None:
+    assert days["later"][TARIFF]["first_changed_date"] == date(2026, 2, 14)
+    assert days["later"][PLAN]["first_changed_date"] == date(2026, 2, 15)
+
+
 def test_untouched_bill_has_no_revision(days: Days) -> None:
     assert UNTOUCHED not in days["later"]
     assert NEIGHBOUR not in days["later"]

@@ -18,7 +18,8 @@ from loaders.operational_db import leases, reading, utc_now
 from loaders.sap_isu.gate import Gate, LoadPausedError, PlanGuard, StopRule
 from loaders.sap_isu.lease import Lease, LeaseLostError
 from loaders.sap_isu.ledger import Ledger
-from loaders.sap_isu.loader import LoadPlan, LoadResult, plan_load, run_load
+from loaders.sap_isu.loader import plan_load, run_load
+from loaders.sap_isu.loads import LoadPlan, LoadResult
 from loaders.sap_isu.plan_shown import show_plan
 from sandbox.sap.store import load_from_retailer
 from tests.conftest import REPOSITORY

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 import threading
@@ -10,6 +11,7 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -18,8 +20,9 @@ import pytest
 from loaders.sap_isu.ledger import Ledger
 from loaders.sap_isu.odata import ODataClient, SapConnection
 from loaders.sap_isu.odata_transport import ODataTransport
+from loaders.sap_isu.readings import ReadingId, SentReading
 from orchestration.sap_http import MOST_BODY_BYTES
-from tests.integration.sap_load_process import HTTP, load, open_ledger, rows
+from tests.integration.sap_load_process import BILLING_DAY, HTTP, load, open_ledger, rows
 
 MIB = 1024 * 1024
 Answer = Callable[[BaseHTTPRequestHandler], None]
@@ -140,3 +143,15 @@ def test_load_hostile_answer_is_an_unknown_outcome_told_in_words(ledger: Ledger,
     assert seconds < 60
     # The largest answer that is read at all is held a few times over while it is taken apart.
     assert peak < 12 * MOST_BODY_BYTES
+
+
+def test_logon_that_an_answer_echoes_is_in_no_message(ledger: Ledger) -> None:
+    logon = base64.b64encode(b"user:passw0rd").decode()
+    reading = SentReading(ReadingId("1", "001", BILLING_DAY, "01"), "01", Decimal(1), None)
+    error = {"error": {"code": "EL/206", "message": {"value": f"refused for Basic {logon} passw0rd"}}}
+    with sap_that_answers(body(part(json.dumps(error).encode(), 500))) as url:
+        transport = ODataTransport(ODataClient(SapConnection(url, "user", "passw0rd", policy=HTTP)))
+        outcomes = transport.send([(reading,)])
+        transport.close()
+    assert "EL/206" in outcomes[0].message
+    assert not any(word in outcomes[0].message for word in (logon, "passw0rd"))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from loaders.sap_isu.ledger import Ledger
-from loaders.sap_isu.loader import LoadPolicy, LoadResult
+from loaders.sap_isu.loads import LoadPolicy, LoadResult
 from loaders.sap_isu.soap.inbox import Inbox
 from sandbox.sap.store import load_from_retailer
 from tests.conftest import REPOSITORY

@@ -15,7 +15,8 @@ import pytest
 from loaders.operational_db import open_engine
 from loaders.sap_isu.lease import LeaseHeldError
 from loaders.sap_isu.ledger import Ledger
-from loaders.sap_isu.loader import LoadPolicy, PlanReplacedError, plan_load, run_load
+from loaders.sap_isu.loader import PlanReplacedError, plan_load, run_load
+from loaders.sap_isu.loads import LoadPolicy
 from sandbox.faults import from_mapping
 from sandbox.sap.model import SERVICE_PATH
 from sandbox.sap.store import load_from_retailer

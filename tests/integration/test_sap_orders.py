@@ -109,7 +109,7 @@ def test_confirmation_without_an_answer_leaves_again_as_the_same_message(
     assert tell_sap(ledger.engine, soap_client) == 1
     ((message_id, times, message),) = at_sap(sap, ORDER_ANSWERS)
     assert (message_id, times) == (owed.confirmation_uuid, 2 if fault == "cut-after" else 1)
-    assert message.findtext("MessageHeader/ReferenceUUID") == owed.bulk_uuid
+    assert message.findtext("MessageHeader/ReferenceUUID") == owed.bulk.uuid
 
 
 def test_bulk_that_sap_sends_again_is_confirmed_again_under_the_same_message_id(

@@ -9,7 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from loaders.errors import LoaderError
+from loaders.sap_isu.batch import Part
 from loaders.sap_isu.readback import extract_billed_consumption
+from orchestration.sap import unanswered
 from sandbox.faults import from_mapping
 from sandbox.sap.model import SERVICE_PATH
 from tests.integration.sap_load_process import open_transport
@@ -76,3 +78,19 @@ def test_extract_billed_page_for_ever_is_a_clear_error(sap: World, tmp_path: Pat
     client = open_transport(sap.client.url).client
     with pytest.raises(LoaderError, match="keeps no session"):
         extract_billed_consumption(client, [contract(1)], tmp_path, read_at=READ_AT)
+
+
+def test_extract_billed_that_sap_refuses_for_every_contract_is_a_problem_and_keeps_what_is_known(
+    tmp_path: Path,
+) -> None:
+    class Refusing:
+        def read_many(self, paths: list[str]) -> list[Part]:
+            body = b'{"error":{"code":"EL/403","message":{"value":"no authorisation"}}}'
+            return [Part(400, {}, body) for _ in paths]
+
+    extract = extract_billed_consumption(Refusing(), ["C1", "C2"], tmp_path, read_at=READ_AT)  # type: ignore[arg-type]
+    assert extract.writes == []
+    (problem,) = unanswered(extract.detail)
+    assert "C1" in problem
+    assert "EL/403: no authorisation" in problem
+    assert unanswered({**extract.detail, "contract_count": 1}) == []

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import random
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from loaders.sap_isu.ledger import Ledger
-from loaders.sap_isu.loader import LoadPolicy, LoadResult
+from loaders.sap_isu.loads import LoadPolicy, LoadResult
 from loaders.sap_isu.soap.inbox import Inbox
 from loaders.sap_isu.soap.transport import SoapTransport
 from sandbox.faults import from_mapping
 from sandbox.sap.soap import SOAP_PATH, SoapSettings
-from sandbox.sap.store import load_from_retailer
-from tests.conftest import REPOSITORY
 from tests.integration.sap_load_process import load, open_ledger, rows
 from tests.integration.soap_load_process import open_soap
-from tests.integration.test_sap_load import assert_ledger_equals_sap, in_sap, states
+from tests.integration.test_sap_load import assert_ledger_equals_sap, in_sap
 from tests.unit.sandbox.conftest import World, sap  # noqa: F401 - the fixture
-from tests.unit.sandbox.sap_world import device, write_retailer
+from tests.unit.sandbox.sap_world import device
 
 PATIENT = LoadPolicy(settle_seconds=0.1, rounds=3)
 
@@ -129,6 +122,20 @@ def test_soap_odd_confirmation_ends_with_each_reading_once(
     assert_ledger_equals_sap(ledger, sap)
     # Of messages that nobody sent: one bulk of two readings each, and each bulk's own log.
     assert len(Inbox(ledger.engine).unknown()) == (0 if kind != "unknown" else 6 + len(bulk_ids(sap)))
+
+
+def test_soap_bulk_confirmed_in_part_without_its_messages_rejects_what_sap_does_not_show(
+    sap: World,  # noqa: F811
+    ledger: Ledger,
+    soap: SoapTransport,
+) -> None:
+    sap.gateway.refusals.add(device(2), "001", 9)
+    command(sap, confirmations="bulk-only", confirmations_left=10)
+    result = load_all(ledger, soap)
+    assert result.problems == []
+    assert result.states == {"CONFIRMED": 5, "REJECTED": 1}
+    (refused,) = [row for row in ledger.snapshot() if row["state"] == "REJECTED"]
+    assert "stored only a part" in str(refused["message"])
 
 
 def test_soap_confirmation_that_never_comes_is_settled_by_reading_back(
@@ -243,44 +250,3 @@ def test_soap_wrong_password_leaves_readings_planned_and_says_so(sap: World, led
     assert result.states == {"PLANNED": 6}
     assert "401" in result.problems[0]
     assert "wrong" not in str(result.problems)
-
-
-def test_soap_killed_at_random_points_then_run_again_leaves_each_reading_once(
-    sap: World,  # noqa: F811
-    ledger: Ledger,
-    tmp_path: Path,
-) -> None:
-    contracts = 30
-    retailer = tmp_path / "larger.db"
-    write_retailer(retailer, contracts)
-    load_from_retailer(retailer, sap.store.path)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    sap.soap.settings = SoapSettings(
-        confirmations_url=f"http://127.0.0.1:{port}/", processing_delay_seconds=0.1, confirmation_delay_seconds=0.1
-    )
-    arm(sap, "delay", count=1000, seconds="0.03")
-    line = [sys.executable, "-m", "tests.integration.soap_load_process",
-            sap.client.url, str(ledger.engine.url), str(contracts), str(port)]  # fmt: skip
-    chance = random.Random(11)
-    kills = 0
-    for _ in range(6):
-        process = subprocess.Popen(line, cwd=REPOSITORY, stdout=subprocess.DEVNULL)
-        before = len(bulk_ids(sap))
-        deadline = time.monotonic() + 30
-        while process.poll() is None and len(bulk_ids(sap)) == before and time.monotonic() < deadline:
-            time.sleep(0.005)
-        time.sleep(chance.uniform(0.0, 0.5))
-        kills += process.poll() is None
-        process.kill()
-        process.wait()
-    sap.faults.clear()
-    transport, _ = open_soap(sap.client.url, ledger, port=port)
-    result = load_all(ledger, transport, contracts, batch_size=10)
-    transport.close()
-    assert kills > 0
-    assert result.problems == []
-    assert states(ledger) == {"CONFIRMED": 2 * contracts}
-    assert len(in_sap(sap)) == 2 * contracts
-    assert_ledger_equals_sap(ledger, sap)

@@ -65,7 +65,7 @@ class CaseDrawer:
         """Draw terms for the whole bill or a part of it, a few of them unusable."""
         terms = []
         if self.random.random() < 0.6:
-            terms.append(Term("FEED_IN", self.random.choice(["Solar", "Premium", "Nobody"])))
+            terms += self.feed_in_terms(first_day, last_day)
         contracts = [version["electricityContract"] for versions in plans.values() for version in versions]
         offered = [discount["displayName"] for contract in contracts for discount in contract.get("discounts") or []]
         names = offered if offered and self.random.random() < 0.95 else DISCOUNT_NAMES
@@ -79,6 +79,16 @@ class CaseDrawer:
                 value = self.random.choice(values if self.random.random() < 0.97 else ["lots", "-1", "101"])
                 terms.append(Term(name, value, *self.span(first_day, last_day)))
         return terms
+
+    def feed_in_terms(self, first_day: date, last_day: date) -> list[Term]:
+        """Draw the feed-in that was agreed: one for good, one for a while, or another from a day in the bill on."""
+        one, other = self.random.sample(["Solar", "Premium", "Nobody"], 2)
+        if self.random.random() < 0.6:
+            return [Term("FEED_IN", one)]
+        if self.random.random() < 0.5:
+            return [Term("FEED_IN", one, *self.span(first_day, last_day))]
+        change = first_day + timedelta(days=self.random.randrange(0, (last_day - first_day).days + 2))
+        return [Term("FEED_IN", one, FIRST_DAY, change - timedelta(days=1)), Term("FEED_IN", other, change)]
 
     def span(self, first_day: date, last_day: date) -> tuple[date, date]:
         """Draw the days on which a term holds: always, or from or to a day around the bill."""

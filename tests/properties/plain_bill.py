@@ -64,6 +64,7 @@ class BillMaker:
         self.energy_charged: dict[Owner, Decimal] = defaultdict(Decimal)
         self.charged: dict[Owner, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
         self._versions: dict[tuple[str, date], tuple[int, Json]] = {}
+        self._paying_known: dict[tuple[Owner, date, date], dict[int, Json]] = {}
 
     def make(self) -> Bill:
         self._count_days()
@@ -269,74 +270,83 @@ class BillMaker:
             load = plan["electricityContract"]["controlledLoad"][0]
             self._energy_lines(Tariff("CONTROLLED_LOAD", (plan_id, number, 0), plan, load), position, by_day)
 
-    def _offered(self, plan_id: str, plan: Json) -> list[tuple[int, Json, date, date]]:
-        """Return the feed-ins that are on offer in the bill, with their days."""
-        offered = []
-        for number, feed_in in enumerate(plan["electricityContract"].get("solarFeedInTariff") or [], 1):
+    def _offered(self, plan_id: str, plan: Json, day: date) -> dict[int, Json]:
+        """Return the feed-ins on offer on a day of the plan's clock, by their place."""
+        offered = {}
+        for place, feed_in in enumerate(plan["electricityContract"].get("solarFeedInTariff") or [], 1):
             start = date.fromisoformat(feed_in["startDate"]) if feed_in.get("startDate") else date.min
             end = date.fromisoformat(feed_in["endDate"]) if feed_in.get("endDate") else LAST_DAY
             first = start if start > dated_from(plan) else first_day_of(self.plans[plan_id], plan)
-            if first <= self.contract.last_day and end >= self.contract.first_day:
-                offered.append((number, feed_in, first, end))
+            if first <= day <= end:
+                offered[place] = feed_in
         return offered
 
-    def _chosen(self, offered: list[tuple[int, Json, date, date]]) -> list[tuple[int, Json, date, date]]:
-        if len(offered) < 2 or self._are_disjoint(offered):
-            return offered
-        names = [term.value for term in self.contract.terms if term.name == "FEED_IN"]
-        named = [entry for entry in offered if entry[1].get("displayName") in names]
-        if len(named) != 1:
-            raise NotPriceableError("several feed-ins")
-        return named
+    def _paying(self, owner: Owner, market_day: date, day: date) -> dict[int, Json]:
+        """Return the feed-ins that pay in the hours of a market day that fall on a day of the plan's clock.
 
-    def _are_disjoint(self, offered: list[tuple[int, Json, date, date]]) -> bool:
-        """Compare every half hour of a fortnight of weekdays, with and without holidays, by brute force."""
-        for day in (date(2024, 4, 15 + n) for n in range(7)):
-            for minute in range(0, 1440, 30):
-                claims = [
-                    (first, last)
-                    for _, feed_in, first, last in offered
-                    if rate_at(feed_in, day, minute, "QLD", timeless=True)
-                ]
-                for one in range(len(claims)):
-                    for other in range(one + 1, len(claims)):
-                        if claims[one][0] <= claims[other][1] and claims[other][0] <= claims[one][1]:
-                            return False
-        return True
+        Those that share a half hour with another are chosen between: by the terms of the market day, else of the day.
+        """
+        known = self._paying_known.get((owner, market_day, day))
+        if known is not None:
+            return known
+        plan = self.plans[owner[0]][owner[1]]
+        offered = self._offered(owner[0], plan, day)
+        groups = {
+            place: [place, *(n for n, other in offered.items() if n != place and share_half_hour(feed_in, other))]
+            for place, feed_in in offered.items()
+        }
+        pays = {
+            place for place, group in groups.items()
+            if len(group) == 1 or self._named(offered, group, market_day, day) == [place]
+        }  # fmt: skip
+        if any(pays.isdisjoint(group) for group in groups.values()):
+            raise NotPriceableError("several feed-ins")
+        self._paying_known[owner, market_day, day] = {place: offered[place] for place in pays}
+        return self._paying_known[owner, market_day, day]
+
+    def _named(self, offered: Mapping[int, Json], places: Sequence[int], market_day: date, day: date) -> list[int]:
+        """Return which of some feed-ins the contract's terms name."""
+        for moment in (market_day, day):
+            names = {term.value for term in self.contract.terms_on("FEED_IN", moment)}
+            if named := [place for place in places if offered[place].get("displayName") in names]:
+                return named
+        return []
 
     def _feed_in(self) -> None:
         if "GENERATION" not in self.contract.uses.values():
             return
-        chosen = {}
-        for plan_id, number, season in list(self.day_count):
-            if season == 0:
-                plan = self.plans[plan_id][number]
-                chosen[plan_id, number] = self._chosen(self._offered(plan_id, plan))
         energy: dict[tuple[str, int, int, int], dict[date, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
         for day, half_hour, value in self.half_hours("GENERATION"):
             plan_id = self.plan_on(day)
-            number, plan, local_day, minute = self.moment(plan_id, day, half_hour, use_season=False)
+            number, _, local_day, minute = self.moment(plan_id, day, half_hour, use_season=False)
             self.first_day.setdefault((plan_id, number, 0), local_day)
-            if (plan_id, number) not in chosen:
-                chosen[plan_id, number] = self._chosen(self._offered(plan_id, plan))
-            for place, feed_in, first, last in chosen[plan_id, number]:
-                if first <= local_day <= last:
-                    for position in rate_at(feed_in, local_day, minute, self.contract.jurisdiction, timeless=True):
-                        energy[plan_id, number, place, position][local_day] += value
+            for place, feed_in in self._paying((plan_id, number), day, local_day).items():
+                for position in rate_at(feed_in, local_day, minute, self.contract.jurisdiction, timeless=True):
+                    energy[plan_id, number, place, position][local_day] += value
         for (plan_id, number, place, position), by_day in energy.items():
             plan = self.plans[plan_id][number]
             feed_in = plan["electricityContract"]["solarFeedInTariff"][place - 1]
-            days = self._days_offered(plan_id, number, chosen[plan_id, number], place)
+            days = self._days_paid(plan_id, number, place)
             tariff = Tariff(f"FEED_IN:{place}", (plan_id, number, 0), plan, feed_in, days)
             self._energy_lines(tariff, position, by_day)
 
-    def _days_offered(self, plan_id: str, number: int, offered: list[tuple[int, Json, date, date]], place: int) -> int:
-        """Count the market days on which a plan version and its feed-in both hold."""
-        first, last = next((first, last) for n, _, first, last in offered if n == place)
+    def _days_paid(self, plan_id: str, number: int, place: int) -> int:
+        """Count the market days on which a plan version holds and its feed-in pays."""
         return sum(
-            self.plan_on(day) == plan_id and self.version(plan_id, day)[0] == number and first <= day <= last
+            self.plan_on(day) == plan_id
+            and self.version(plan_id, day)[0] == number
+            and place in self._paying((plan_id, number), day, day)
             for day in self.contract.days
         )
+
+
+def share_half_hour(one: Json, other: Json) -> bool:
+    """Compare every half hour of a week, by brute force."""
+    return any(
+        rate_at(one, day, minute, "QLD", timeless=True) and rate_at(other, day, minute, "QLD", timeless=True)
+        for day in (date(2024, 4, 15 + n) for n in range(7))
+        for minute in range(0, 1440, 30)
+    )
 
 
 def price(contract: Contract, plans: Mapping[str, Sequence[Json]]) -> Bill:

@@ -21,12 +21,15 @@ from tests.properties.pricing_warehouse import nmi_of
 FIRST, LAST = date(2026, 2, 1), date(2026, 2, 7)
 DELIVERY_DAYS = [LAST + timedelta(days=number) for number in range(3)]
 CONTRACTS = 40
-# Market day, interval count, kWh of each interval, version stamp. The 3rd comes three times with rising stamps, the 5th
-# with one stamp and two contents (a conflict that no later stamp settles), the 6th with another interval length.
+# Market day, interval count, kWh of each interval, version stamp. The 3rd comes three times with rising stamps, the 4th
+# with one stamp and its number written two ways (no conflict), the 5th with one stamp and two contents (a conflict that
+# no later stamp settles), the 6th with another interval length.
 DELIVERIES = (
     (date(2026, 2, 3), 48, Decimal("0.7"), "20260208010000"),
     (date(2026, 2, 3), 48, Decimal("0.3"), "20260208020000"),
     (date(2026, 2, 3), 48, Decimal("0.9"), "20260208030000"),
+    (date(2026, 2, 4), 48, Decimal("0.6"), "20260208010000"),
+    (date(2026, 2, 4), 48, Decimal("0.600"), "20260208010000"),
     (date(2026, 2, 5), 48, Decimal("0.1"), "20260208010000"),
     (date(2026, 2, 5), 48, Decimal("0.2"), "20260208010000"),
     (date(2026, 2, 6), 288, Decimal("0.05"), "20260208010000"),
@@ -89,6 +92,6 @@ def test_any_order_and_repetition_of_deliveries_ends_in_the_same_reads_and_bills
     found = work(tmp_path_factory.mktemp("orders"), [plain, *drawn])
     usage, bill = found["0000000001"]
     assert {key: one for key, one in found.items() if one != (usage, bill)} == {}
-    # By hand: 4 days of 24 kWh, 43.2 (0.9 a half hour), 14.4 (0.05 each five minutes), none for the day in conflict.
-    assert bill["usage_kwh"] == 4 * 48 * HALF_KWH + Decimal("43.2") + Decimal("14.4")
+    # By hand: 3 days of 24 kWh, 43.2 (0.9 a half hour), 28.8 (0.6), 14.4 (0.05 each five minutes), none in conflict.
+    assert bill["usage_kwh"] == 3 * 48 * HALF_KWH + Decimal("43.2") + Decimal("28.8") + Decimal("14.4")
     assert [day for day, facts in usage.items() if facts[1]] == [date(2026, 2, 5)]

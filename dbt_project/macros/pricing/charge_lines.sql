@@ -24,7 +24,34 @@
     {{ return(charges[step]) }}
 {%- endmacro %}
 
-{# A query of the lines of some charge models, for the due bills that can be priced: quantity x price to the cent (half up),
+{# A query of all charges of a step, each with the model that made it. #}
+{% macro union_of_charges(step) -%}
+    {%- for charge in charges_of(step) %}
+    select
+        contract_id,
+        period_start_date,
+        period_end_date,
+        charge_id,
+        price_start_date,
+        plan_id,
+        version_hash,
+        charge_type,
+        time_band,
+        block_number,
+        quantity,
+        unit,
+        unit_price_ex_gst_aud,
+        is_credit,
+        gst_treatment,
+        cast('{{ charge }}' as {{ text_type(60) }}) as rule_model
+    from {{ ref(charge) }}
+    {%- if not loop.last %}
+    union all
+    {%- endif %}
+    {%- endfor %}
+{%- endmacro %}
+
+{# A query of the lines of the charges of a step, for the due bills that can be priced: quantity x price to the cent (half up),
    credits negative, and the GST of each line, exact or to the cent. The bill's rounding policy may round its kWh first.
    Feed-in carries GST only for a customer registered for it. #}
 {% macro priced_lines(charges) -%}
@@ -64,32 +91,8 @@
             when rounding.gst_on = 'LINE' then cast({{ to_the_cent(gst_of(amount ~ ' * ' ~ has_gst)) }} as {{ line_gst_type() }})
             else {{ gst_of(amount ~ ' * ' ~ has_gst) }}
         end as gst_aud,
-        cast(charges.rule_model as {{ text_type(60) }}) as rule_model
-    from (
-        {%- for charge in charges %}
-        select
-            contract_id,
-            period_start_date,
-            period_end_date,
-            charge_id,
-            price_start_date,
-            plan_id,
-            version_hash,
-            charge_type,
-            time_band,
-            block_number,
-            quantity,
-            unit,
-            unit_price_ex_gst_aud,
-            is_credit,
-            gst_treatment,
-            '{{ charge }}' as rule_model
-        from {{ ref(charge) }}
-        {%- if not loop.last %}
-        union all
-        {%- endif %}
-        {%- endfor %}
-    ) as charges
+        charges.rule_model
+    from {{ charges }} as charges
     inner join {{ ref('int_bill_periods__due') }} as due
         on
             charges.contract_id = due.contract_id

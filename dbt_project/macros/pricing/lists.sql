@@ -58,3 +58,12 @@
         "right(" ~ concat_text(["'0'", text_of("(" ~ minute ~ ") % 60", 2)]) ~ ", 2)",
     ]) }}
 {%- endmacro %}
+
+{# Whether two relations of int_feed_in_days__choose speak of the same day of the same plan version in a bill. #}
+{% macro same_feed_in_day(one, other) -%}
+    {%- for column in [
+        'contract_id', 'period_start_date', 'period_end_date', 'market_date', 'local_date', 'plan_id', 'version_hash',
+    ] %}
+    {{ one }}.{{ column }} = {{ other }}.{{ column }} {% if not loop.last %}and {% endif -%}
+    {%- endfor %}
+{%- endmacro %}

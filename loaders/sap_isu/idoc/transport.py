@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from loaders import fence
 from loaders.errors import PermanentError, TransientError
 from loaders.sap_isu.bapi import upload_row
 from loaders.sap_isu.idoc.files import FileForm, Idoc, put, write_idocs
@@ -154,6 +155,7 @@ class IdocTransport(Transport):
         return f"idoc|{one.device_id}|{one.reading_date.isoformat()}|{one.reason}{register}"
 
     def _put(self, bulk: Bulk[_DeviceIdoc]) -> Outcome:
+        fence.ask()
         try:
             path = put(self.folders.outbox, f"{_NAME_PREFIX}{bulk.bulk_uuid}", self._file_of(bulk))
         except TransientError as error:

@@ -6,6 +6,7 @@ What stays out: what is in the messages (``messages``), retries (``loaders.http`
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -83,7 +84,7 @@ class SoapClient:
             accept_statuses={_FAULT_STATUS, _UNAVAILABLE},
             is_repeatable=False,
         )
-        _refuse_doubtful(response, f"POST {safe_url(url)}")
+        _refuse_doubtful(response, f"POST {safe_url(url)}", self._http.masked)
 
 
 def is_surely_undone(error: PermanentError) -> bool:
@@ -91,7 +92,7 @@ def is_surely_undone(error: PermanentError) -> bool:
     return error.status is None or 300 <= error.status < 500  # noqa: PLR2004 - redirects and refusals of HTTP
 
 
-def _refuse_doubtful(response: HttpResponse, what: str) -> None:
+def _refuse_doubtful(response: HttpResponse, what: str, masked: Callable[[str], str]) -> None:
     """A good answer is empty, or an empty envelope; anything else leaves open what became of the message."""
     pause = parse_retry_after(response.headers.get("Retry-After"))
     if response.status == _UNAVAILABLE:
@@ -100,7 +101,7 @@ def _refuse_doubtful(response: HttpResponse, what: str) -> None:
         raise _unknown(what, "SAP answered with a web page (a logon or error page)")
     fault = fault_of(response.body) if response.body else None
     if fault or response.status == _FAULT_STATUS:
-        raise _unknown(what, f"SAP answered with a fault: {fault or response.excerpt()}")
+        raise _unknown(what, f"SAP answered with a fault: {masked(fault or response.excerpt())}")
 
 
 def _unknown(what: str, why: str, retry_after_seconds: float | None = None) -> TransientError:

@@ -7,16 +7,19 @@ What stays out: receiving (``receiver``), what they mean for a reading (``outbox
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine, Row
 
-from loaders.operational_db import reading, utc_now
+from loaders.operational_db import load_readings, reading, utc_now
 from loaders.sap_isu.soap.messages import Confirmation
 from loaders.sap_isu.soap.tables import sap_confirmations, sap_messages
 
+PROFILE = "profile"
+"""What the keys of messages about interval profiles begin with."""
 _TABLE = sap_confirmations.c
 
 
@@ -32,8 +35,8 @@ class Inbox:
         Returns:
             How many were new.
         """
-        by_fingerprint = {_fingerprint(one): one for one in confirmations}
         with self.engine.begin() as connection:
+            by_fingerprint = {_fingerprint(one): one for one in _referring(connection, confirmations)}
             now = utc_now(connection)
             new = 0
             for fingerprint, one in by_fingerprint.items():
@@ -59,6 +62,39 @@ class Inbox:
         query = sa.select(sap_confirmations).where(~ours).order_by(_TABLE.confirmation_id.desc()).limit(limit)
         with reading(self.engine) as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _referring(connection: Connection, confirmations: Sequence[Confirmation]) -> Iterator[Confirmation]:
+    """The confirmations, each with the message it is about where only its bulk, device or document is named."""
+    messages: dict[str, Sequence[Row[Any]]] = {}
+    for one in confirmations:
+        if one.is_bulk or one.reference_uuid or not one.bulk_reference:
+            yield one
+            continue
+        if one.bulk_reference not in messages:
+            messages[one.bulk_reference] = _messages_of(connection, one.bulk_reference)
+        found = {str(row.message_uuid) for row in messages[one.bulk_reference] if _is_about(one, row)}
+        # Of two that it may be about neither is answered: the bulk's own log, or the read-back, has to tell.
+        yield replace(one, reference_uuid=found.pop()) if len(found) == 1 else one
+
+
+def _messages_of(connection: Connection, bulk_uuid: str) -> Sequence[Row[Any]]:
+    query = (
+        sa.select(sap_messages.c.message_uuid, sap_messages.c.subject_key, load_readings.c.meter_reading_order_id)
+        .join(load_readings, load_readings.c.reading_key == sap_messages.c.subject_key, isouter=True)
+        .where(sap_messages.c.bulk_uuid == bulk_uuid)
+    )
+    return connection.execute(query).all()
+
+
+def _is_about(one: Confirmation, message: Row[Any]) -> bool:
+    """Whether a confirmation names a message's order, or its device and register, or its profile."""
+    subject = [part.lstrip("0") for part in str(message.subject_key).split("|")]
+    if one.device_id and one.task_id:
+        return subject[:2] == [one.device_id.lstrip("0"), one.task_id.lstrip("0")]
+    named = one.document_id.lstrip("0")
+    order = str(message.meter_reading_order_id or "").lstrip("0")
+    return bool(named) and (named == order or subject[:2] == [PROFILE, named])
 
 
 def _fingerprint(one: Confirmation) -> str:

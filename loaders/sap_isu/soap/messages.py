@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Final
 
@@ -39,10 +39,12 @@ _OUR_CONFIRMATIONS: Final[Mapping[str, tuple[str, str]]] = {
         "SmartMeterMeterReadingDocumentERPCancellationConfirmationMessage",
     ),
 }
-SUCCESSFUL, FAILED = "3", "5"
-FINAL_CODES: Final = frozenset({SUCCESSFUL, "4", FAILED})
+SUCCESSFUL, PARTLY, FAILED = "3", "4", "5"
+FINAL_CODES: Final = frozenset({SUCCESSFUL, PARTLY, FAILED})
 """1 received and 2 in process are no answers yet; 4 is partly successful."""
 
+_TASK = ("MeterReadingDocument", "UtiltiesMeasurementTask")
+_ID_LENGTH = 35
 _NOTE_LENGTH = 1000
 _OUR_NOTE_LENGTH = 200
 
@@ -55,6 +57,9 @@ class Confirmation:
         reference_uuid: the message it is about, in upper case; empty when it says none.
         is_bulk: whether it is about the whole bulk.
         type_ids: identifiers of the log's items, by which customers know harmless failures.
+        bulk_reference: the bulk that the message it is about went in, in upper case.
+        device_id: the device it names, by which it is known where it refers to no message.
+        task_id: the register it names.
     """
 
     message_name: str
@@ -66,6 +71,9 @@ class Confirmation:
     severity_code: str
     type_ids: tuple[str, ...]
     note: str
+    bulk_reference: str = ""
+    device_id: str = ""
+    task_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,8 @@ class OrderMessage:
     """A meter reading order from SAP, or the cancellation of one.
 
     Attributes:
+        message_uuid: of its message, or the message's id where it has no UUID.
+        message_id: the message's id as SAP gave it, by which SAP may want to be answered.
         task_id: number of the logical register.
         obis_code: the register's code; in Australia the NMI suffix or an OBIS code, as the customer has it.
     """
@@ -86,13 +96,22 @@ class OrderMessage:
     task_id: str = ""
     obis_code: str = ""
     nmi: str = ""
+    message_id: str = ""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """How SAP names a message of its own: a UUID (or, without one, its id again) and an id, maybe empty."""
+
+    uuid: str
+    id: str = ""
 
 
 @dataclass(frozen=True)
 class OrderAnswer:
-    """What we say to an order: its identity and the result."""
+    """What we say to an order: its message, its number and the result."""
 
-    message_uuid: str
+    message: Reference
     order_id: str
     result_code: str
     note: str
@@ -125,8 +144,9 @@ def read_confirmations(root: etree._Element) -> list[Confirmation]:
         XmlError: it is no confirmation, or says of nothing what became of it.
     """
     name = local_name(root)
+    bulk_reference = _reference(root)
     found = [
-        _confirmation(name, child, is_bulk=False)
+        replace(_confirmation(name, child, is_bulk=False), bulk_reference=bulk_reference)
         for child in root
         if isinstance(child.tag, str) and local_name(child).endswith("ConfirmationMessage")
     ]
@@ -150,7 +170,7 @@ def read_orders(root: etree._Element) -> list[OrderMessage]:
 
 def compose_order_confirmation(
     request_name: str,
-    bulk_uuid: str,
+    bulk: Reference,
     answers: Sequence[OrderAnswer],
     *,
     own_uuid: str,
@@ -161,7 +181,7 @@ def compose_order_confirmation(
 
     Args:
         request_name: what SAP sent.
-        bulk_uuid: under which UUID.
+        bulk: the message that it came in.
         answers: what becomes of each.
         own_uuid: the confirmation's own UUID.
         sender: our name as a business system, may be empty.
@@ -169,32 +189,44 @@ def compose_order_confirmation(
     """
     name, inner = _OUR_CONFIRMATIONS[request_name]
     root = new_root(name)
-    add_header(root, own_uuid, created_at, sender=sender, reference=bulk_uuid)
+    add_header(root, own_uuid, created_at, sender=sender, reference=bulk)
     for number, answer in enumerate(answers):
         message = etree.SubElement(root, inner)
         inner_uuid = str(uuid.uuid5(uuid.UUID(own_uuid), f"{number} {answer.order_id}")).upper()
-        add_header(message, inner_uuid, created_at, reference=answer.message_uuid)
+        add_header(message, inner_uuid, created_at, reference=answer.message)
         _add(etree.SubElement(message, "MeterReadingDocument"), "ID", answer.order_id)
         _add_log(message, answer.result_code, answer.note)
     worst = FAILED if all(one.result_code == FAILED for one in answers) else SUCCESSFUL
     mixed = len({one.result_code for one in answers}) > 1
-    _add_log(root, "4" if mixed else worst, "")
+    _add_log(root, PARTLY if mixed else worst, "")
     return root
 
 
 def add_header(
-    parent: etree._Element, message_uuid: str, created_at: datetime, *, sender: str = "", reference: str = ""
+    parent: etree._Element,
+    message_uuid: str,
+    created_at: datetime,
+    *,
+    sender: str = "",
+    reference: Reference | None = None,
 ) -> None:
     """A message's header; the id is the UUID without its dashes, which fits SAP's 35 characters."""
     header = etree.SubElement(parent, "MessageHeader")
     _add(header, "ID", message_uuid.replace("-", ""))
     _add(header, "UUID", message_uuid)
-    if reference:
-        _add(header, "ReferenceID", reference.replace("-", ""))
-        _add(header, "ReferenceUUID", reference)
+    if reference and (reference.id or reference.uuid):
+        _add(header, "ReferenceID", (reference.id or reference.uuid.replace("-", ""))[:_ID_LENGTH])
+        if _is_uuid(named := _dashed(reference.uuid)):
+            _add(header, "ReferenceUUID", named)
     _add(header, "CreationDateTime", created_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
     if sender:
         _add(header, "SenderBusinessSystemID", sender)
+
+
+def own_reference(element: etree._Element) -> Reference:
+    """How a message, or a bulk, names itself; both parts are empty where it does not."""
+    own_id = _text(element, "MessageHeader", "ID")[:_ID_LENGTH]
+    return Reference(_dashed(_text(element, "MessageHeader", "UUID") or own_id).upper()[:36], own_id)
 
 
 def new_uuid() -> str:
@@ -234,29 +266,34 @@ def _add(parent: etree._Element, name: str, text: str) -> None:
 def _confirmation(name: str, element: etree._Element, *, is_bulk: bool) -> Confirmation:
     log = _child(element, "Log")
     items = [one for one in _children(log) if local_name(one) == "Item"] if log is not None else []
-    reference = _text(element, "MessageHeader", "ReferenceUUID") or _dashed(
-        _text(element, "MessageHeader", "ReferenceID")
-    )
     notes = [text for one in items if (text := _text(one, "Note"))]
     document = _text(element, "MeterReadingDocument", "ID") or _text(element, "UtilitiesTimeSeries", "ID")
     return Confirmation(
         message_name=name,
         own_uuid=_text(element, "MessageHeader", "UUID").upper()[:36],
-        reference_uuid=reference.upper()[:36],
+        reference_uuid=_reference(element),
         is_bulk=is_bulk,
         document_id="" if is_bulk else document[:20],
         result_code=(_text(log, "BusinessDocumentProcessingResultCode") if log is not None else "").lstrip("0")[:2],
         severity_code=(_text(log, "MaximumLogItemSeverityCode") if log is not None else "")[:1],
         type_ids=tuple(text[:40] for one in items if (text := _text(one, "TypeID"))),
         note="; ".join(notes)[:_NOTE_LENGTH],
+        device_id=_text(element, *_TASK, "UtiltiesDevice", "UtilitiesDeviceID")[:18],
+        task_id=_text(element, *_TASK, "UtilitiesMeasurementTaskID")[:18],
     )
+
+
+def _reference(element: etree._Element) -> str:
+    """The UUID of the message that an element is about, also where it stands without dashes or only as an id."""
+    header = ("MessageHeader",)
+    named = _text(element, *header, "ReferenceUUID") or _text(element, *header, "ReferenceID")
+    return _dashed(named).upper()[:36]
 
 
 def _order(message: etree._Element, *, is_cancellation: bool) -> OrderMessage:
     order_id = _text(message, "MeterReadingDocument", "ID")
     if not order_id:
         raise XmlError("Reading orders from SAP", "an order has no number", "Ask the owner of SAP's interface.")
-    task = ("MeterReadingDocument", "UtiltiesMeasurementTask")
     scheduled = _text(message, "MeterReadingDocument", "ScheduledMeterReadingDate")
     if not scheduled and not is_cancellation:
         raise XmlError(
@@ -264,16 +301,18 @@ def _order(message: etree._Element, *, is_cancellation: bool) -> OrderMessage:
             f"order {order_id[:20]} has no scheduled date",
             "Ask the owner of SAP's interface.",
         )
+    own = own_reference(message)
     return OrderMessage(
-        message_uuid=_text(message, "MessageHeader", "UUID").upper()[:36],
+        message_uuid=own.uuid,
+        message_id=own.id,
         order_id=order_id[:20],
         is_cancellation=is_cancellation,
         reason=_text(message, "MeterReadingDocument", "MeterReadingReasonCode")[:2],
         scheduled_date=_date(order_id, scheduled) if scheduled else None,
-        device_id=_text(message, *task, "UtiltiesDevice", "UtilitiesDeviceID")[:18],
-        task_id=_text(message, *task, "UtilitiesMeasurementTaskID")[:18],
-        obis_code=_text(message, *task, "UtilitiesObjectIdentificationSystemCodeText")[:25],
-        nmi=_text(message, *task, "UtilitiesPointOfDelivery", "UtilitiesPointOfDeliveryPartyID")[:50],
+        device_id=_text(message, *_TASK, "UtiltiesDevice", "UtilitiesDeviceID")[:18],
+        task_id=_text(message, *_TASK, "UtilitiesMeasurementTaskID")[:18],
+        obis_code=_text(message, *_TASK, "UtilitiesObjectIdentificationSystemCodeText")[:25],
+        nmi=_text(message, *_TASK, "UtilitiesPointOfDelivery", "UtilitiesPointOfDeliveryPartyID")[:50],
     )
 
 
@@ -290,10 +329,15 @@ def _date(order_id: str, text: str) -> date:
 
 def _dashed(text: str) -> str:
     """A UUID from an id that is one without its dashes; anything else stays as it is."""
+    return str(uuid.UUID(text)).upper() if _is_uuid(text) else text
+
+
+def _is_uuid(text: str) -> bool:
     try:
-        return str(uuid.UUID(text))
+        uuid.UUID(text)
     except ValueError:
-        return text
+        return False
+    return True
 
 
 def _children(element: etree._Element) -> Iterator[etree._Element]:

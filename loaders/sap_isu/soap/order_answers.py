@@ -9,10 +9,10 @@ that what stands between recognises it as the same message.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
@@ -21,7 +21,7 @@ from loaders.errors import LoaderError, TransientError
 from loaders.operational_db import reading, utc_now
 from loaders.sap_isu.lease import Lease, LeaseHeldError
 from loaders.sap_isu.soap.client import SoapClient
-from loaders.sap_isu.soap.messages import OrderAnswer, compose_order_confirmation, new_uuid
+from loaders.sap_isu.soap.messages import OrderAnswer, Reference, compose_order_confirmation, new_uuid
 from loaders.sap_isu.soap.tables import sap_order_answers
 
 LEASE: Final = "sap_order_confirmations"
@@ -34,7 +34,7 @@ class OwedConfirmation:
     """One confirmation that SAP has not been given: of one bulk that it sent."""
 
     request_name: str
-    bulk_uuid: str
+    bulk: Reference
     confirmation_uuid: str
     written_at: datetime
     answers: Sequence[OrderAnswer]
@@ -101,17 +101,22 @@ def _owed(connection: Connection, request_name: str, bulk_uuid: str) -> OwedConf
     rows = [dict(row) for row in connection.execute(query).mappings()]
     return OwedConfirmation(
         request_name=request_name,
-        bulk_uuid=bulk_uuid,
+        bulk=Reference(bulk_uuid, rows[0]["bulk_id"] or ""),
         confirmation_uuid=str(rows[0]["confirmation_uuid"]),
         written_at=rows[0]["written_at"],
-        answers=[OrderAnswer(r["message_uuid"], r["order_id"], r["result_code"], r["note"]) for r in rows],
+        answers=[_answer(row) for row in rows],
     )
+
+
+def _answer(row: Mapping[str, Any]) -> OrderAnswer:
+    own = Reference(row["message_uuid"], row["message_id"] or "")
+    return OrderAnswer(own, row["order_id"], row["result_code"], row["note"])
 
 
 def _send(client: SoapClient, one: OwedConfirmation) -> None:
     message = compose_order_confirmation(
         one.request_name,
-        one.bulk_uuid,
+        one.bulk,
         one.answers,
         own_uuid=one.confirmation_uuid,
         sender=client.connection.sender,
@@ -124,6 +129,6 @@ def _mark_sent(engine: Engine, one: OwedConfirmation) -> None:
     with engine.begin() as connection:
         connection.execute(
             sa.update(sap_order_answers)
-            .where(_ANSWER.request_name == one.request_name, _ANSWER.bulk_uuid == one.bulk_uuid)
+            .where(_ANSWER.request_name == one.request_name, _ANSWER.bulk_uuid == one.bulk.uuid)
             .values(sent_at=utc_now(connection))
         )

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from loaders.operational_db import load_readings, reading, utc_now
 from loaders.sap_isu.readings import plain_text
-from loaders.sap_isu.soap.messages import FAILED, SUCCESSFUL, OrderAnswer, OrderMessage
+from loaders.sap_isu.soap.messages import FAILED, SUCCESSFUL, OrderAnswer, OrderMessage, Reference, new_uuid
 from loaders.sap_isu.soap.tables import sap_order_answers, sap_orders
 from loaders.sap_isu.states import State
 
@@ -40,18 +40,19 @@ class OrderBook:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
-    def take(self, request_name: str, bulk_uuid: str, messages: Sequence[OrderMessage]) -> None:
+    def take(self, request_name: str, bulk: Reference, messages: Sequence[OrderMessage]) -> None:
         """Keep orders or cancellations and the answers to them, all or nothing; the same again changes nothing.
 
         A cancellation that overtakes its order cancels it when it comes.
         """
+        if not bulk.uuid:
+            bulk = Reference(new_uuid())
         with self.engine.begin() as connection:
             now = utc_now(connection)
             for message in messages:
                 code, note = _take_one(connection, message, now)
-                _owe(
-                    connection, request_name, bulk_uuid, OrderAnswer(message.message_uuid, message.order_id, code, note)
-                )
+                own = Reference(message.message_uuid, message.message_id)
+                _owe(connection, request_name, bulk, OrderAnswer(own, message.order_id, code, note))
 
     def changed_since(self, moment: datetime | None) -> Iterator[dict[str, Any]]:
         """Orders that came, were cancelled or learnt their previous reading at this instant or later; None: all.
@@ -146,17 +147,19 @@ def _cancel(connection: Connection, message: OrderMessage, is_known: bool, now: 
     return SUCCESSFUL, ""
 
 
-def _owe(connection: Connection, request_name: str, bulk_uuid: str, answer: OrderAnswer) -> None:
+def _owe(connection: Connection, request_name: str, bulk: Reference, answer: OrderAnswer) -> None:
     """Note what SAP is to be told; one that asks again is told again."""
     same = (
-        _ANSWER.bulk_uuid == bulk_uuid, _ANSWER.message_uuid == answer.message_uuid, _ANSWER.order_id == answer.order_id
+        _ANSWER.bulk_uuid == bulk.uuid, _ANSWER.message_uuid == answer.message.uuid, _ANSWER.order_id == answer.order_id
     )  # fmt: skip
     if connection.execute(sa.update(sap_order_answers).where(*same).values(sent_at=None)).rowcount:
         return
     row = {
         "request_name": request_name,
-        "bulk_uuid": bulk_uuid,
-        "message_uuid": answer.message_uuid,
+        "bulk_uuid": bulk.uuid,
+        "bulk_id": bulk.id,
+        "message_uuid": answer.message.uuid,
+        "message_id": answer.message.id,
         "order_id": answer.order_id,
         "result_code": answer.result_code,
         "note": answer.note,

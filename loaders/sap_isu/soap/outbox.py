@@ -21,7 +21,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from loaders.operational_db import reading, utc_now
 from loaders.sap_isu.ledger_rows import CHUNK, batched
-from loaders.sap_isu.soap.messages import FAILED, FINAL_CODES, new_uuid
+from loaders.sap_isu.soap.messages import FAILED, FINAL_CODES, PARTLY, new_uuid
 from loaders.sap_isu.soap.tables import sap_confirmations, sap_messages
 from loaders.sap_isu.transport import Outcome, OutcomeKind
 
@@ -153,7 +153,8 @@ class Outbox:
         if confirmation["result_code"] == FAILED and not was_there:
             shown = f" ({', '.join(type_ids)})" if type_ids else ""
             return Outcome(OutcomeKind.REFUSED, f"{note}{shown}")
-        return Outcome(OutcomeKind.ACCEPTED, confirmation["note"], was_there=was_there)
+        is_partial = confirmation["result_code"] == PARTLY
+        return Outcome(OutcomeKind.ACCEPTED, confirmation["note"], was_there=was_there, is_partial=is_partial)
 
 
 def _known_bulks(connection: Connection, subjects: Sequence[S], open_rows: Mapping[str, Row]) -> list[Bulk[S]]:

@@ -13,26 +13,28 @@ import binascii
 import errno
 import hmac
 import logging
+import re
+import socket
 import threading
-import time
 from collections.abc import Callable
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
+from typing import Any
 from xml.sax.saxutils import escape
 
-from lxml import etree
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from loaders.errors import PermanentError
+from loaders.errors import LoaderError, PermanentError
 from loaders.sap_isu.soap.envelope import MAX_XML_BYTES, XmlError, local_name, parse_message
 from loaders.sap_isu.soap.inbox import Inbox
 from loaders.sap_isu.soap.messages import (
     CANCELLATIONS,
     CONFIRMATIONS,
     ORDERS,
-    new_uuid,
+    own_reference,
     read_confirmations,
     read_orders,
 )
@@ -42,11 +44,19 @@ log = logging.getLogger(__name__)
 _IDENTITY = "billsync-sap-receiver"
 _SILENCE_SECONDS = 30.0
 _BODIES_AT_ONCE = 4
+_CONNECTIONS_AT_ONCE = 64
+_CHUNK_LINE_BYTES = 1024
+_MOST_TRAILERS = 100
+_HEXADECIMAL = re.compile(rb"[0-9a-fA-F]{1,8}")
 _PIECE_BYTES = 64 * 1024
 _EMPTY_ENVELOPE = (
     b'<?xml version="1.0" encoding="UTF-8"?>'
     b'<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body/></soap:Envelope>'
 )
+
+
+class _TooLargeError(Exception):
+    """A body is larger than it may be; it was not read to its end."""
 
 
 class ReceiverError(PermanentError):
@@ -64,7 +74,7 @@ def take_message(engine: Engine, body: bytes) -> str:
     if name in CONFIRMATIONS:
         Inbox(engine).store(read_confirmations(root))
     elif name in {ORDERS, CANCELLATIONS}:
-        OrderBook(engine).take(name, _bulk_uuid(root), read_orders(root))
+        OrderBook(engine).take(name, own_reference(root), read_orders(root))
     else:
         raise XmlError("Receiving a message from SAP", f"{name[:80]} is not expected here", "Check SAP's routing.")
     return name
@@ -77,8 +87,9 @@ class Receiver:
         engine: where messages are stored.
         host: the address to listen on.
         port: the port, 0 for any free one.
-        credentials: (user, password) that SAP has to give; None lets everybody in who can connect.
+        credentials: tells (user, password) that SAP has to give now; None lets everybody in who can connect.
         max_body_bytes: larger bodies are refused unread.
+        silence_seconds: how long headers, and then a body, may take to come.
         on_message: called with each message's name after it was stored.
 
     Raises:
@@ -91,8 +102,9 @@ class Receiver:
         *,
         host: str,
         port: int,
-        credentials: tuple[str, str] | None = None,
+        credentials: Callable[[], tuple[str, str]] | None = None,
         max_body_bytes: int = MAX_XML_BYTES,
+        silence_seconds: float = _SILENCE_SECONDS,
         on_message: Callable[[str], None] | None = None,
     ) -> None:
         def take(body: bytes) -> str:
@@ -102,7 +114,7 @@ class Receiver:
             return name
 
         try:
-            self._server = _Server((host, port), take, credentials, max_body_bytes)
+            self._server = _Server((host, port), take, credentials, max_body_bytes, silence_seconds)
         except OSError as error:
             why = "the port is taken" if error.errno == errno.EADDRINUSE else (error.strerror or str(error))
             raise ReceiverError(
@@ -144,15 +156,32 @@ class _Server(ThreadingHTTPServer):
         self,
         address: tuple[str, int],
         take: Callable[[bytes], str],
-        credentials: tuple[str, str] | None,
+        credentials: Callable[[], tuple[str, str]] | None,
         max_body_bytes: int,
+        silence_seconds: float,
     ) -> None:
+        self.silence_seconds = silence_seconds
         self.take = take
         self.credentials = credentials
         self.max_body_bytes = max_body_bytes
         # A body and its tree live in memory only while one of these is held.
         self.bodies = threading.BoundedSemaphore(_BODIES_AT_ONCE)
+        self._connections = threading.BoundedSemaphore(_CONNECTIONS_AT_ONCE)
         super().__init__(address, _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Serve a connection in a thread of its own; more than a bounded number are turned away, to come again."""
+        if self._connections.acquire(timeout=1.0):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Serve it, and make room for the next."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._connections.release()
 
     def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002
         """A connection that broke is the sender's to repeat; no trace of it on the terminal."""
@@ -173,6 +202,27 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = _SILENCE_SECONDS
     server: _Server
 
+    def setup(self) -> None:
+        """Give headers so long as a whole, since a socket's time-out starts anew with every byte."""
+        super().setup()
+        self._read_within()
+
+    def _read_within(self) -> None:
+        """Give what is to be read next so long as a whole."""
+        self._reading = threading.Timer(self.server.silence_seconds, self._stop_reading)
+        self._reading.daemon = True
+        self._reading.start()
+
+    def finish(self) -> None:
+        """Nothing is waited for any more."""
+        self._reading.cancel()
+        super().finish()
+
+    def _stop_reading(self) -> None:
+        """What has come so far was all; an answer can still leave."""
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RD)
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Leave the request line out of the log: it is a stranger's text."""
 
@@ -182,22 +232,33 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Take one message."""
+        self._reading.cancel()
         if not _is_allowed(self.server.credentials, self.headers.get("Authorization")):
             self.close_connection = True
             self._answer(401, b"", "text/plain", ("WWW-Authenticate", 'Basic realm="billsync"'))
             return
         length = _length(self.headers.get("Content-Length"))
-        if length is None or length > self.server.max_body_bytes:
-            self.close_connection = True
-            known = length is not None
-            why = f"a body may have {self.server.max_body_bytes} bytes" if known else "Content-Length is missing"
-            self._fault(413 if known else 411, why)
-            return
-        with self.server.bodies:
-            self._take(length)
+        is_chunked = self.headers.get("Transfer-Encoding", "").strip().lower() == "chunked"
+        if length is None and not is_chunked:
+            self._fault(411, "Content-Length is missing")
+        elif not is_chunked and (length or 0) > self.server.max_body_bytes:
+            self._refuse_size()
+        else:
+            with self.server.bodies:
+                self._take(None if is_chunked else length)
 
-    def _take(self, length: int) -> None:
-        body = self._read(length)
+    def _refuse_size(self) -> None:
+        self._fault(413, f"a body may have {self.server.max_body_bytes} bytes")
+
+    def _take(self, length: int | None) -> None:
+        self._read_within()
+        try:
+            body = self._read_chunks() if length is None else self._read(length)
+        except _TooLargeError:
+            self._refuse_size()
+            return
+        finally:
+            self._reading.cancel()
         if body is None:
             self.close_connection = True
             return
@@ -213,19 +274,50 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, _EMPTY_ENVELOPE, "text/xml; charset=utf-8")
 
     def _read(self, length: int) -> bytes | None:
-        """The whole body; None when the sender stops, or is so slow that others would wait for it."""
+        """So much of the body; None when the sender stops, or is so slow that others would wait for it."""
         pieces: list[bytes] = []
-        deadline = time.monotonic() + _SILENCE_SECONDS
-        while length and time.monotonic() < deadline:
+        while length:
             try:
-                piece = self.rfile.read1(min(length, _PIECE_BYTES))
+                piece = self.rfile.read(min(length, _PIECE_BYTES))
             except OSError:
                 return None
             if not piece:
                 return None
             pieces.append(piece)
             length -= len(piece)
-        return b"".join(pieces) if not length else None
+        return b"".join(pieces)
+
+    def _read_chunks(self) -> bytes | None:
+        """A body that comes in chunks; None when it does not come to its end.
+
+        Raises:
+            _TooLargeError: it is larger than a body may be.
+        """
+        body = bytearray()
+        while size := self._chunk_size():
+            if len(body) + size > self.server.max_body_bytes:
+                raise _TooLargeError
+            piece = self._read(size)
+            if piece is None or self._line():
+                return None
+            body += piece
+        if size is None:
+            return None
+        for _ in range(_MOST_TRAILERS):
+            if not self._line():
+                break
+        return bytes(body)
+
+    def _chunk_size(self) -> int | None:
+        """The size of the next chunk, nought after the last; None when the line says none."""
+        digits = self._line().partition(b";")[0].strip()
+        return int(digits, 16) if _HEXADECIMAL.fullmatch(digits) else None
+
+    def _line(self) -> bytes:
+        try:
+            return self.rfile.readline(_CHUNK_LINE_BYTES).strip()
+        except OSError:
+            return b""
 
     def _fault(self, status: int, why: str) -> None:
         text = escape("".join(c if c.isprintable() else "?" for c in why[:300]))
@@ -250,26 +342,20 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-def _is_allowed(credentials: tuple[str, str] | None, authorization: str | None) -> bool:
+def _is_allowed(credentials: Callable[[], tuple[str, str]] | None, authorization: str | None) -> bool:
     if credentials is None:
         return True
     scheme, _, given = (authorization or "").partition(" ")
     try:
         shown = base64.b64decode(given, validate=True) if scheme.lower() == "basic" else b""
+        expected = ":".join(credentials())
     except (binascii.Error, ValueError):
         return False
-    return hmac.compare_digest(shown, ":".join(credentials).encode())
+    except LoaderError as error:
+        log.warning("nobody is let in, since the password cannot be had: %s", error)
+        return False
+    return hmac.compare_digest(shown, expected.encode())
 
 
 def _length(header: str | None) -> int | None:
     return int(header) if header is not None and header.isascii() and header.isdigit() else None
-
-
-def _bulk_uuid(root: etree._Element) -> str:
-    """The bulk's own UUID; one of ours where the sender gives none."""
-    for child in root:
-        if isinstance(child.tag, str) and local_name(child) == "MessageHeader":
-            for field in child:
-                if isinstance(field.tag, str) and local_name(field) == "UUID" and field.text:
-                    return str(field.text).strip().upper()[:36]
-    return new_uuid()

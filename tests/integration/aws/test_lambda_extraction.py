@@ -34,6 +34,10 @@ SETTINGS: Final = {
     "BILLSYNC_ARCHIVE": "s3://landing/kept",
 }
 
+SETTINGS_OF_RUNS: Final = {
+    **SETTINGS, "BILLSYNC_ENV": "test", "BILLSYNC_EXTRACT": "lambda", "BILLSYNC_EXTRACT_FUNCTION": "extract",
+}  # fmt: skip
+
 
 @pytest.fixture(scope="module")
 def warm_function(session_proxy: Proxy) -> Iterator[Service]:
@@ -52,8 +56,7 @@ def function(warm_function: Service, s3: Any, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture
 def systems(tmp_path: Path) -> Systems:
-    lambda_names = {"BILLSYNC_EXTRACT": "lambda", "BILLSYNC_EXTRACT_FUNCTION": "extract"}
-    return Systems({"BILLSYNC_ENV": "test", "BILLSYNC_HOME": str(tmp_path), **SETTINGS, **lambda_names})
+    return Systems({**SETTINGS_OF_RUNS, "BILLSYNC_HOME": str(tmp_path)})
 
 
 def in_a_step(work: Any) -> dg.ExecuteInProcessResult:
@@ -152,6 +155,105 @@ def test_files_read_by_the_function_are_archived_as_delivered(
     assert [s3.get_object(Bucket="landing", Key=one["Key"])["Body"].read() for one in kept] == [TEXT]
 
 
+def through_eventbridge(key: str, kind: str = "Object Created") -> dict[str, Any]:
+    """S3's event as EventBridge brings it: the key is not quoted."""
+    return {
+        "version": "0", "source": "aws.s3", "detail-type": kind, "region": "ap-southeast-2",
+        "detail": {"bucket": {"name": "landing"}, "object": {"key": key, "etag": "x", "version-id": "1"}},
+    }  # fmt: skip
+
+
+def through_topic(event: dict[str, Any]) -> dict[str, Any]:
+    """An event as SNS brings it to a function."""
+    return {"Records": [{"EventSource": "aws:sns", "Sns": {"Message": json.dumps(event)}}]}
+
+
+def through_queue(*events: dict[str, Any]) -> dict[str, Any]:
+    """Events as SQS brings them to a function."""
+    bodies = [json.dumps(event) for event in events]
+    return {"Records": [{"eventSource": "aws:sqs", "messageId": str(n), "body": body} for n, body in enumerate(bodies)]}
+
+
+ODD_NAME: Final = "a+b & 100% ümlaut (1).csv"
+
+
+def quoted(name: str) -> str:
+    """A key as S3's notifications quote it."""
+    from urllib.parse import quote_plus
+
+    return quote_plus(name, safe="/")
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        notified(quoted(KEYS + ODD_NAME), event="ObjectCreated:CompleteMultipartUpload"),
+        through_eventbridge(KEYS + ODD_NAME),
+        through_topic(notified(quoted(KEYS + ODD_NAME))),
+        through_queue(notified(quoted(KEYS + ODD_NAME))),
+        through_queue(through_eventbridge(KEYS + ODD_NAME)),
+        through_queue({"Type": "Notification", "Message": json.dumps(notified(quoted(KEYS + ODD_NAME)))}),
+    ],
+    ids=["direct", "eventbridge", "topic", "queue", "eventbridge and queue", "topic and queue"],
+)
+def test_object_is_read_once_whatever_brings_its_event(
+    function: Service, s3: Any, aws: Proxy, systems: Systems, event: dict[str, Any]
+) -> None:
+    land(s3, ODD_NAME)
+    for _ in range(2):
+        assert call(function, event) in (
+            {"batchItemFailures": []},
+            {"files": 1, "quarantined": 0, "accepted_records": 4, "rejected_records": 0},
+        )
+    assert len(aws.asked("GET", "r/nem12/")) == 1
+    function.events.clear()
+    assert extract_of_the_day(systems, systems.staging_folder("x")).row_counts["meter_interval_records"] == 1
+    assert function.events == []
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        through_eventbridge(KEYS + "a.csv", "Object Deleted"),
+        through_eventbridge(KEYS + "gone.csv"),
+        notified(KEYS + "a.csv", event="ObjectRemoved:DeleteMarkerCreated"),
+        {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "landing"},
+        through_topic({"Event": "s3:TestEvent"}),
+    ],
+)
+def test_event_of_no_new_object_reads_nothing(function: Service, s3: Any, aws: Proxy, event: dict[str, Any]) -> None:
+    land(s3)
+    assert call(function, event)["files"] == 0
+    assert aws.asked("GET", "r/nem12/") == []
+
+
+@pytest.mark.parametrize("event", [{}, {"Records": [{"x": 1}]}, {"detail-type": "Object Created"}, {"Message": "{"}])
+def test_event_that_nobody_understands_fails_and_is_not_passed_over(
+    function: Service, s3: Any, event: dict[str, Any]
+) -> None:
+    answer = open_client("lambda").invoke(FunctionName="extract", Payload=json.dumps(event))
+    assert answer["FunctionError"]
+    assert "tells of no object in a known way" in answer["Payload"].read().decode()
+    told = call(function, through_queue(event, {"Event": "s3:TestEvent"}))
+    assert told == {"batchItemFailures": [{"itemIdentifier": "0"}]}
+
+
+def test_versions_of_an_object_are_read_once_each_and_a_delete_marker_hides_them(
+    function: Service, s3: Any, aws: Proxy, systems: Systems, tmp_path: Path
+) -> None:
+    s3.put_bucket_versioning(Bucket="landing", VersioningConfiguration={"Status": "Enabled"})
+    event = notified(KEYS + "a.csv")
+    for content in (TEXT, TEXT.replace(b"0.5", b"0.6"), TEXT.replace(b"0.5", b"0.6")):
+        land(s3, "a.csv", content)
+        assert call(function, event)["files"] == 1
+    assert len(aws.asked("GET", "r/nem12/")) == 2
+    rows = tables_of(extract_of_the_day(systems, tmp_path / "a"))["meter_interval_records"]
+    assert {row["values_text"][:3] for row in rows} == {"0.6"}
+    s3.delete_object(Bucket="landing", Key=KEYS + "a.csv")
+    assert call(function, event)["files"] == 0
+    assert extract_of_the_day(systems, tmp_path / "b").row_counts["meter_interval_records"] == 0
+
+
 def test_event_tells_of_what_is_no_delivery_or_gone_and_nothing_is_read(function: Service, s3: Any) -> None:
     land(s3)
     land(s3, "folder/", b"")
@@ -168,9 +270,7 @@ def test_queue_gives_back_only_the_messages_that_failed(function: Service, s3: A
     land(s3, "refused.csv")
     aws.fail("GET", r"refused\.csv", status=403, code="AccessDenied")
     bodies = [notified(KEYS + "good.csv"), notified(KEYS + "refused.csv"), {"Event": "s3:TestEvent"}]
-    messages = [
-        {"eventSource": "aws:sqs", "messageId": str(n), "body": json.dumps(body)} for n, body in enumerate(bodies)
-    ]
+    messages = through_queue(*bodies)["Records"]
     broken = {"eventSource": "aws:sqs", "messageId": "3", "body": "no json"}
     assert call(function, {"Records": [*messages, broken]}) == {
         "batchItemFailures": [{"itemIdentifier": "1"}, {"itemIdentifier": "3"}]
@@ -227,6 +327,33 @@ def test_failures_of_the_function_say_what_why_and_what_to_do(
     assert done[0].row_counts["meter_interval_records"] == 1
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"BILLSYNC_LANDING": "s3://landing/other"}, "same BILLSYNC_LANDING for the function and for the runs"),
+        ({"BILLSYNC_EXTRACT_OUTPUT": "s3://landing/r"}, "another prefix than BILLSYNC_LANDING"),
+        ({"BILLSYNC_EXTRACT_OUTPUT": "s3://landing/r/nem12/x"}, "another prefix than BILLSYNC_LANDING"),
+        ({"BILLSYNC_ARCHIVE": ""}, "the same BILLSYNC_EXTRACT_OUTPUT and _ARCHIVE"),
+    ],
+)
+def test_settings_of_runs_and_function_that_do_not_fit_are_found_out(
+    function: Service, s3: Any, tmp_path: Path, changes: dict[str, str], words: str
+) -> None:
+    land(s3)
+    s3.put_object(Bucket="landing", Key=KEYS.replace("r/", "other/") + "a.csv", Body=TEXT)
+    systems = Systems({**SETTINGS_OF_RUNS, "BILLSYNC_HOME": str(tmp_path), **changes})
+    with pytest.raises(PermanentError, match=words):
+        extract_of_the_day(systems, tmp_path / "a")
+
+
+def test_files_in_a_folder_cannot_be_read_by_the_function(function: Service, tmp_path: Path) -> None:
+    folder = tmp_path / "landing"
+    (folder / "nem12").mkdir(parents=True)
+    systems = Systems({**SETTINGS_OF_RUNS, "BILLSYNC_HOME": str(tmp_path), "BILLSYNC_LANDING": str(folder)})
+    with pytest.raises(PermanentError, match="Set BILLSYNC_EXTRACT=local"):
+        extract_of_the_day(systems, tmp_path / "a")
+
+
 def test_function_of_another_code_is_found_out(
     function: Service, s3: Any, systems: Systems, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -249,6 +376,16 @@ def test_parquet_that_is_not_what_its_manifest_says_is_refused(
     s3.delete_object(Bucket="landing", Key=key)
     with pytest.raises(PermanentError, match="it is gone"):
         extract_of_the_day(systems, tmp_path / "c")
+
+
+def test_rows_whose_download_is_cut_or_throttled_are_fetched_again(
+    function: Service, s3: Any, aws: Proxy, systems: Systems, tmp_path: Path
+) -> None:
+    land(s3)
+    before = tables_of(extract_of_the_day(systems, tmp_path / "a"))
+    aws.fail("GET", "extracted/.*interval_records", cut_after=100)
+    aws.fail("GET", "extracted/.*meter_files", status=503, code="SlowDown", times=2)
+    assert tables_of(extract_of_the_day(systems, tmp_path / "b")) == before
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,21 @@ def large_text() -> bytes:
     return mdff(*blocks).encode()
 
 
+ACCUMULATION = (
+    "250,VABC005890,1141,1,11,11,METSER123,E,006342.8,20031005093055,A,,,007654.9,20040107100333,S64,77,dog,"
+    "1312.1,kWh,20040407,20040108100333,20040108091133"
+)
+# Each of its records is broken in another way: a day without a header, too few values, a value that is none.
+BROKEN_RECORDS = mdff(day(), header(), day(["0.5"] * 47), day(["0.5"] * 47 + ["x"])).encode()
+
 FILES = {
+    "nem13.csv": mdff(ACCUMULATION, "550,N,SO1,A,SO2", version="NEM13").encode(),
+    "broken records.csv": BROKEN_RECORDS,
+    "three lines.csv": b"100,NEM12,202603050100,MDP1,RET1\n300,20260304,1\n900\n",
+    "cut off.csv": TEXT[: len(TEXT) // 2],
+    "events.csv": mdff(header(), day(tail="V,,,20260305010000,"), "400,1,24,A,,", "400,25,48,S14,32,x y").encode(),
+    "utf16.csv": TEXT.decode().encode("utf-16"),
+    "damaged.csv.gz": gzip.compress(TEXT)[:-20],
     "plain.csv": TEXT,
     "packed.csv.gz": gzip.compress(TEXT),
     "bundle.zip": zipped(("a.csv", TEXT), ("deep/b.zip", zipped(("c.csv", TEXT.replace(b"0.5", b"0.7"))))),
@@ -81,7 +95,10 @@ def test_files_in_s3_give_the_rows_that_they_give_in_a_folder(s3: Any, tmp_path:
     from_s3 = read_landing(in_s3, tmp_path / "a")
     from_folder = read_landing(in_folder, tmp_path / "b")
     assert without_stamps(from_s3) == without_stamps(from_folder)
-    assert len(from_folder.intervals) == 3 * 60 * 50 + 2 * 5
+    assert len(from_folder.intervals) >= 3 * 60 * 50 + 2 * 5 + 1
+    assert len(from_folder["meter_accumulation_records"]) == 1
+    assert len(from_folder["meter_interval_events"]) == 2
+    assert len([reject for reject in from_folder.rejects if reject[0]]) >= 4
     assert from_s3.detail == from_folder.detail
 
 

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from billsync.sap_limits import sap_limits
 from billsync.settings import ConfigurationError, load_settings
+from billsync.settings.sap_limits import sap_limits
 
 
 def test_limits_of_an_empty_environment_are_the_documented_defaults() -> None:
@@ -28,6 +28,7 @@ def test_limits_of_an_empty_environment_are_the_documented_defaults() -> None:
         ("BILLSYNC_SAP_CONCURRENCY", "33"),
         ("BILLSYNC_SAP_CONCURRENCY", "2.5"),
         ("BILLSYNC_SAP_BATCH_SIZE", "-1"),
+        ("BILLSYNC_SAP_SETTLE", "soon"),
         ("BILLSYNC_SAP_STOP_COUNT", "0"),
         ("BILLSYNC_SAP_STOP_REJECTED", "10%"),
         ("BILLSYNC_SAP_STOP_REJECTED", "NaN"),

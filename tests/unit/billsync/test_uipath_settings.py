@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from billsync.settings import ConfigurationError, load_settings
-from billsync.uipath_settings import token_url, uipath_settings
+from billsync.settings.uipath import token_url, uipath_settings
 
 
 def test_robots_are_off_by_default() -> None:
@@ -26,6 +26,7 @@ def test_jobs_are_read_by_the_names_of_their_files() -> None:
         ("BILLSYNC_UIPATH_JOBS", "Fetch"),
         ("BILLSYNC_UIPATH_JOBS", "a=B,a=C"),
         ("BILLSYNC_UIPATH_JOBS", "a/b=C"),
+        ("BILLSYNC_UIPATH_JOBS", "net=A,network=B"),
         ("BILLSYNC_UIPATH_JOB_WAIT", "0"),
         ("BILLSYNC_UIPATH_JOB_WAIT", "ten"),
     ],

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 
+import dagster as dg
 import pytest
 import sqlalchemy as sa
 
+from billsync.run import failure_reason
 from billsync.words import plain_errors
 from loaders.errors import PermanentError
 from orchestration.dbt_runner import DbtError
@@ -39,3 +41,23 @@ def test_an_error_nobody_foresaw_names_its_place(capsys: pytest.CaptureFixture[s
     what, _why, fix = told(ZeroDivisionError("division by zero"), capsys)
     assert what == "what: ZeroDivisionError"
     assert "test_words.py" in fix
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (PermanentError("Reading the plans", "no answer", "Ask."), "Reading the plans: no answer. Ask."),
+        (KeyError("nmi"), "KeyError: 'nmi'"),
+    ],
+)
+def test_failure_of_a_step_is_told_without_the_name_of_a_class_of_ours(error: Exception, words: str) -> None:
+    @dg.op
+    def step() -> None:
+        raise error
+
+    @dg.job
+    def job() -> None:
+        step()
+
+    (failed,) = [one for one in job.execute_in_process(raise_on_error=False).all_events if one.is_step_failure]
+    assert failure_reason(failed) == words

@@ -8,11 +8,12 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -305,6 +306,20 @@ def test_parse_retry_after_reads_seconds_and_dates(value: str | None, seconds: f
     assert parse_retry_after(value, datetime(2026, 3, 5, tzinfo=UTC)) == seconds
 
 
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [({"is_expired": True}, "certificate has expired.*renew"), ({"host": "DNS:elsewhere.example"}, "for another host")],
+)
+def test_certificate_of_a_known_authority_that_is_not_good_says_why(
+    tmp_path: Path, how: dict[str, Any], words: str
+) -> None:
+    certificates = make_certificates(tmp_path, **how)
+    with serving(lambda h, n: reply(h, 200), certificates.server_context()) as (base, received):
+        with pytest.raises(PermanentError, match=words):
+            HttpSession(HttpPolicy(ca_bundle=certificates.authority)).request("GET", base)
+        assert received == []
+
+
 def test_certificate_is_verified_unless_its_authority_is_named(tmp_path: Path) -> None:
     certificates = make_certificates(tmp_path)
     with serving(lambda h, n: reply(h, 200), certificates.server_context()) as (base, received):
@@ -313,3 +328,44 @@ def test_certificate_is_verified_unless_its_authority_is_named(tmp_path: Path) -
         assert received == []
         trusting = HttpSession(HttpPolicy(ca_bundle=certificates.authority))
         assert trusting.request("GET", base).status == 200
+
+
+def drip_headers(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+    while True:
+        connection.sendall(b"a")
+        time.sleep(0.1)
+
+
+def drip_body(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+    while True:
+        connection.sendall(b"a")
+        time.sleep(0.1)
+
+
+def say_continue_for_ever(connection: socket.socket) -> None:
+    while True:
+        connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("answer", [drip_headers, drip_body, say_continue_for_ever])
+def test_answer_that_never_ends_byte_by_byte_is_given_up_when_the_budget_is_spent(
+    answer: Callable[[socket.socket], None],
+) -> None:
+    """Each byte comes well within the read time-out, which therefore never ends the request."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection, suppress(OSError):
+                connection.recv(65536)
+                answer(connection)
+
+        threading.Thread(target=serve, daemon=True).start()
+        policy = HttpPolicy(read_timeout_seconds=1.0, budget_seconds=1.5, max_attempts=1)
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        with pytest.raises(TransientError, match=r"not complete within 1\.5 s") as caught:
+            HttpSession(policy).request("POST", url, body=b"x", is_repeatable=False)
+    assert caught.value.outcome_unknown

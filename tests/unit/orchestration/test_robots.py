@@ -18,7 +18,7 @@ from loaders.uipath.exceptions import assignments_of
 from orchestration.assets.robots import look
 from orchestration.robots import ASSIGNMENTS, exchange, read_robot_files, robots_of
 from orchestration.systems import Systems
-from sandbox.uipath import BASE_PATH, FOLDER_PATH, QUEUES, TOKEN_PATH
+from sandbox.uipath import BASE_PATH, FOLDER_PATH, PROCESSES, QUEUES, TOKEN_PATH
 from tests.conftest import REPOSITORY
 from tests.unit.loaders.uipath.tenant import DAY, World, id_of, problem, serve
 
@@ -47,7 +47,7 @@ def environ(uipath: World, tmp_path: Path) -> dict[str, str]:
         "BILLSYNC_UIPATH_URL": f"{uipath.server.url}{BASE_PATH}",
         "BILLSYNC_UIPATH_TOKEN_URL": f"{uipath.server.url}{TOKEN_PATH}",
         "BILLSYNC_UIPATH_CLIENT_ID": "billsync",
-        "BILLSYNC_UIPATH_CLIENT_SECRET": "app-secret",
+        "BILLSYNC_UIPATH_CLIENT_SECRET": "app-secret",  # pragma: allowlist secret
         "BILLSYNC_UIPATH_FOLDER": FOLDER_PATH,
     }
 
@@ -67,6 +67,14 @@ def test_the_step_sends_and_takes_results(environ: dict[str, str], uipath: World
     assert (facts["done"], facts["sent"], problems) == (1, 0, [])
     assert uipath.queue.show(KEY)["state"] == "RESOLVED"
     assert any("robot_done" in line for line in said)
+
+
+def test_the_doctor_asks_only_for_what_is_used(environ: dict[str, str], uipath: World) -> None:
+    environ |= {"BILLSYNC_UIPATH_EXCEPTIONS": "0", "BILLSYNC_UIPATH_JOBS": "retailer=FetchMeterFiles"}
+    [found] = [one for one in examine(environ) if one.what == "UiPath Orchestrator"]
+    # An application that only starts jobs has no scope for queues.
+    assert (found.ok, uipath.asked("QueueDefinitions")) == (True, 0)
+    assert found.why == f"in the folder: processes: {len(PROCESSES)}"
 
 
 def test_the_sensor_asks_for_a_run_only_while_robots_have_something(environ: dict[str, str], uipath: World) -> None:

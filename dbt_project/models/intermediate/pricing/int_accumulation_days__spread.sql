@@ -1,6 +1,7 @@
 -- One row per register of a basic meter and market day of a due bill: an even share of the energy between its two reads.
 -- Shares carry 14 decimals; what the division leaves over falls on the last day, so that they add up exactly. A day that
--- has interval data takes those; of spans that overlap, the provider's newest goes first.
+-- has interval data takes those; of spans that overlap, the provider's newest goes first. A day between no two reads has its
+-- estimate where that is billed.
 with days as (
     select distinct
         nmi,
@@ -141,3 +142,24 @@ left join {{ ref('int_channel_days__current') }} as channel_days
         and spread.nmi_suffix = channel_days.nmi_suffix
         and spread.market_date = channel_days.market_date
 where spread.choice = 1 and spread.source_rank = spread.best_source_rank and channel_days.nmi is null
+union all
+select
+    estimates.nmi,
+    estimates.nmi_suffix,
+    {{ concat_text(["'ESTIMATE '", "estimates.method", "' '", "estimates.register_key"]) }} as register_key,
+    estimates.usage_type,
+    estimates.time_band,
+    estimates.market_date,
+    estimates.filled_kwh as energy_kwh,
+    1 as is_estimated,
+    0 as is_substituted,
+    cast(null as {{ instant_type() }}) as read_version_at,
+    estimates.market_date as first_date,
+    estimates.market_date as last_date,
+    'ESTIMATE' as source,
+    cast(null as date) as delivery_billing_day,
+    cast(null as {{ text_type(400) }}) as file_name,
+    cast(null as integer) as line_number,
+    cast(null as {{ text_type(64) }}) as content_hash
+from {{ ref('int_accumulation_gaps__estimate') }} as estimates
+where estimates.is_billed = 1

@@ -58,9 +58,13 @@ edges as (
             and energy.period_start_date = plan_switches.period_start_date
             and energy.period_end_date = plan_switches.period_end_date
     where
-        energy.local_date < energy.period_start_date
-        or energy.local_date > energy.period_end_date
-        or plan_switches.contract_id is not null
+        -- Energy that nothing prices (export on a plan without a feed-in) has no version and makes no price.
+        energy.version_hash is not null
+        and (
+            energy.local_date < energy.period_start_date
+            or energy.local_date > energy.period_end_date
+            or plan_switches.contract_id is not null
+        )
     group by
         energy.contract_id, energy.period_start_date, energy.period_end_date, energy.plan_id, energy.version_hash,
         by_date.tariff_period_number

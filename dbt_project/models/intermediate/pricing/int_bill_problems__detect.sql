@@ -125,6 +125,8 @@ plan_problems as (
                 problems.section = 'PLAN'
                 or (problems.section = 'TARIFF_PERIOD' and problems.parent_number = tariffs.tariff_period_number)
             )
+            -- A price that only touches the bill's first or last hours charges no demand.
+            and (problems.construct <> 'demandCharges' or tariffs.day_count > 0)
     left join {{ ref('int_tariffs__list') }} as names
         on
             problems.plan_id = names.plan_id

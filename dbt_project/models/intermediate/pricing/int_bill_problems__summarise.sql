@@ -1,4 +1,4 @@
--- One row per due bill that cannot be priced: the first reason in words, and how many more there are. An unknown field
+-- One row per due bill that cannot be priced: the first two reasons in words, and how many more there are. An unknown field
 -- that a person has waived or released for the contract (it does not change the price) stands in nobody's way.
 with accepted as (
     select
@@ -48,10 +48,12 @@ select
     period_start_date,
     period_end_date,
     cast(
-        case
-            when problem_count = 1 then reason
-            else {{ concat_text(["reason", "' (and '", text_of('problem_count - 1', 6), "' more)'"]) }}
-        end as {{ text_type(500) }}
+        {{ concat_text([
+            "max(case when problem_number = 1 then reason end)",
+            "coalesce(max(case when problem_number = 2 then " ~ concat_text(["'; '", "reason"]) ~ " end), '')",
+            "case when max(problem_count) > 2 then " ~ concat_text(["' (and '", text_of('max(problem_count) - 2', 6), "' more)'"])
+            ~ " else '' end",
+        ]) }} as {{ text_type(500) }}
     ) as not_priceable_reason
 from ranked
-where problem_number = 1
+group by contract_id, period_start_date, period_end_date

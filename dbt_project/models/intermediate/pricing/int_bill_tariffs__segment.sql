@@ -26,6 +26,21 @@ with clipped as (
     group by
         days.contract_id, days.period_start_date, days.period_end_date, tariffs.plan_id, tariffs.version_hash,
         tariffs.section, tariffs.parent_number
+),
+
+-- The days on which a competing feed-in is paid instead.
+unpaid as (
+    select
+        contract_id,
+        period_start_date,
+        period_end_date,
+        plan_id,
+        version_hash,
+        feed_in_number,
+        count(*) as day_count
+    from {{ ref('int_feed_in_days__choose') }}
+    where local_date = market_date and is_chosen = 0
+    group by contract_id, period_start_date, period_end_date, plan_id, version_hash, feed_in_number
 )
 
 select
@@ -57,7 +72,7 @@ select
             when tariffs.first_date > versions.period_start_date or tariffs.last_date < versions.period_end_date then 0
             else versions.day_count
         end
-    ) as integer) as day_count,
+    ) - coalesce(unpaid.day_count, 0) as integer) as day_count,
     versions.price_mark
 from {{ ref('int_bill_versions__list') }} as versions
 inner join {{ ref('int_tariffs__list') }} as tariffs
@@ -71,4 +86,12 @@ left join clipped
         and versions.version_hash = clipped.version_hash
         and tariffs.section = clipped.section
         and tariffs.parent_number = clipped.parent_number
+left join unpaid
+    on
+        versions.contract_id = unpaid.contract_id
+        and versions.period_start_date = unpaid.period_start_date
+        and versions.period_end_date = unpaid.period_end_date
+        and versions.plan_id = unpaid.plan_id
+        and versions.version_hash = unpaid.version_hash
+        and case when tariffs.section = 'FEED_IN' then tariffs.parent_number end = unpaid.feed_in_number
 where tariffs.section <> 'TARIFF_PERIOD'

@@ -66,10 +66,9 @@ select
     case
         when term not in ('CONCESSION_PERCENT', 'CONCESSION_FIXED', 'GREEN_POWER_PERCENT', 'DISCOUNT_MET', 'FEED_IN')
             then 'there is no such term'
-        when term = 'FEED_IN' then null
         when has_unreadable_date = 1 then 'its start or end is no date'
         when term_value is null then 'it has no value'
-        when term = 'DISCOUNT_MET' then null
+        when term in ('DISCOUNT_MET', 'FEED_IN') then null
         when value_number is null then {{ concat_text(["'its value '", "term_value", "' is no number'"]) }}
         when value_number < 0 then {{ concat_text(["'its value '", "term_value", "' is negative'"]) }}
         when term <> 'CONCESSION_FIXED' and value_number > 100

@@ -1,4 +1,4 @@
--- One row per due bill: the energy its channels read in the period and how good the reads are.
+-- One row per due bill: the energy its channels read in the period and how good the reads are, as flags and in channel-days.
 with channel_days as (
     select
         due.contract_id,
@@ -58,6 +58,8 @@ select
     cast(sum(case when section = 'FEED_IN' then usage_kwh else 0 end) as {{ kwh_type() }}) as feed_in_kwh,
     max(is_estimated) as has_estimates,
     max(is_substituted) as has_substitutes,
-    max(read_version_at) as read_version_at
+    max(read_version_at) as read_version_at,
+    cast(sum(is_estimated) as integer) as estimated_day_count,
+    cast(sum(is_substituted) as integer) as substituted_day_count
 from reads
 group by contract_id, period_start_date, period_end_date

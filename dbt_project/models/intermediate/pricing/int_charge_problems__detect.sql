@@ -20,23 +20,20 @@ with controlled_load_problems as (
 ),
 
 feed_in_problems as (
-    select distinct
-        chosen.contract_id,
-        chosen.period_start_date,
-        chosen.period_end_date,
-        chosen.plan_id,
+    select
+        contract_id,
+        period_start_date,
+        period_end_date,
+        plan_id,
         8 as problem_rank,
         'PLAN_NOT_PRICEABLE' as rule_code,
         'solarFeedInTariff' as construct,
-        {{ concat_text(["'plan '", "chosen.plan_id", "' offers several feed-ins and no FEED_IN term chooses one'"]) }} as reason
-    from {{ ref('int_feed_ins__choose') }} as chosen
-    inner join {{ ref('int_bill_channels__list') }} as channels
-        on
-            chosen.contract_id = channels.contract_id
-            and chosen.period_start_date = channels.period_start_date
-            and chosen.period_end_date = channels.period_end_date
-            and channels.section = 'FEED_IN'
-    where chosen.is_undecided = 1
+        {{ concat_text([
+            "'plan '", "plan_id", "' offers several feed-ins and no FEED_IN term chooses one for '", text_of('min(market_date)', 10),
+        ]) }} as reason
+    from {{ ref('int_feed_in_days__choose') }}
+    where is_undecided = 1
+    group by contract_id, period_start_date, period_end_date, plan_id
 ),
 
 demand_problems as (

@@ -18,7 +18,7 @@ with lines as (
         charge_type,
         amount_ex_gst_aud,
         gst_aud
-    from ({{ priced_lines(charges_of('SHARES')) }}) as share_lines
+    from ({{ priced_lines(ref('int_shares__collect')) }}) as share_lines
 ),
 
 bases as (

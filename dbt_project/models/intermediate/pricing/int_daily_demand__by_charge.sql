@@ -8,30 +8,46 @@
 -- One row per contract, market day, day of the plan's clock and demand charge: the greatest half-hour demand in the charge's
 -- window. 5 and 15 minute values are half hours already, and the channels of general usage add up before the greatest
 -- is taken: kW = kWh x 60 / 30. One row a day without a charge says what the day was computed from.
-with site_days as (
+with channels as (
     select
         scope.contract_id,
         scope.market_date,
         scope.basis_hash,
+        assigned.nmi,
+        assigned.nmi_suffix,
         assigned.jurisdiction,
-        assigned.plan_id,
-        {%- for column in half_hour_columns() %}
-        cast(sum(channel_days.{{ column }}) as {{ kwh_type() }}) as {{ column }},
-        {%- endfor %}
-        0 as is_conflicting
+        assigned.plan_id
     from {{ ref('int_daily_demand__scope') }} as scope
     inner join {{ ref('int_channel_days__assign') }} as assigned
         on
             scope.contract_id = assigned.contract_id
             and scope.market_date = assigned.market_date
             and assigned.section = 'TARIFF_PERIOD'
-    inner join {{ ref('int_channel_days__billable') }} as channel_days
+),
+
+billable as (
+    {{ billable_channel_days('channels') }}
+),
+
+site_days as (
+    select
+        channels.contract_id,
+        channels.market_date,
+        channels.basis_hash,
+        channels.jurisdiction,
+        channels.plan_id,
+        {%- for column in half_hour_columns() %}
+        cast(sum(channel_days.{{ column }}) as {{ kwh_type() }}) as {{ column }},
+        {%- endfor %}
+        0 as is_conflicting
+    from channels
+    inner join billable as channel_days
         on
-            assigned.nmi = channel_days.nmi
-            and assigned.nmi_suffix = channel_days.nmi_suffix
-            and assigned.market_date = channel_days.market_date
+            channels.nmi = channel_days.nmi
+            and channels.nmi_suffix = channel_days.nmi_suffix
+            and channels.market_date = channel_days.market_date
     where channel_days.is_conflicting = 0
-    group by scope.contract_id, scope.market_date, scope.basis_hash, assigned.jurisdiction, assigned.plan_id
+    group by channels.contract_id, channels.market_date, channels.basis_hash, channels.jurisdiction, channels.plan_id
 ),
 
 half_hours as (

@@ -63,8 +63,11 @@ stored as (
         contract_id,
         market_date,
         min(basis_hash) as basis_hash
-    from {{ stored }}
-    where market_date >= (select min(market_date) from {{ ref('int_channel_days__basis') }})
+    from (
+        {{ picked_rows(
+            stored, 'candidates', ['contract_id', 'market_date'], ['contract_id', 'market_date', 'basis_hash']
+        ) }}
+    ) as stored_rows
     group by contract_id, market_date
 )
 {%- endif %}

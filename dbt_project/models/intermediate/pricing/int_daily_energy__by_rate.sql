@@ -10,7 +10,11 @@
 -- One row per contract, channel-day, day of the plan's clock and rate: the energy the rate prices. Stored for good and
 -- computed once, so that closing a bill only sums its days. Energy that no rate prices has a null rate_number.
 -- Energy under several feed-ins is here once for each of them; a contract is paid by those that apply to it.
-with channel_days as (
+with billable as (
+    {{ billable_channel_days(ref('int_daily_energy__scope')) }}
+),
+
+channel_days as (
     select
         {%- for column in carried %}
         scope.{{ column }},
@@ -20,7 +24,7 @@ with channel_days as (
         {%- endfor %}
         channel_days.is_conflicting
     from {{ ref('int_daily_energy__scope') }} as scope
-    inner join {{ ref('int_channel_days__billable') }} as channel_days
+    inner join billable as channel_days
         on
             scope.nmi = channel_days.nmi
             and scope.nmi_suffix = channel_days.nmi_suffix

@@ -8,8 +8,12 @@ with stored as (
         nmi_suffix,
         market_date,
         min(basis_hash) as basis_hash
-    from {{ stored }}
-    where market_date >= (select min(market_date) from {{ ref('int_channel_days__basis') }})
+    from (
+        {{ picked_rows(
+            stored, ref('int_channel_days__basis'), ['contract_id', 'nmi', 'nmi_suffix', 'market_date'],
+            ['contract_id', 'nmi', 'nmi_suffix', 'market_date', 'basis_hash']
+        ) }}
+    ) as stored_rows
     group by contract_id, nmi, nmi_suffix, market_date
 )
 {%- endif %}

@@ -16,8 +16,7 @@ with steps as (
         period_count,
         period_unit,
         unit_price_ex_gst_aud,
-        case when period_unit = 'D' and period_count = 1 and (is_last_step = 0 or block_number > 1 or step_volume is not null)
-            then 1 else 0 end as is_daily
+        case when is_daily = 1 and (is_last_step = 0 or block_number > 1 or step_volume is not null) then 1 else 0 end as is_daily
     from {{ ref('int_rate_steps__price') }}
 ),
 

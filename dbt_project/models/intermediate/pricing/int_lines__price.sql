@@ -21,4 +21,6 @@ select
     rule_model
 from {{ ref('int_charge_lines__price') }}
 union all
-{{ priced_lines(charges_of('SHARES') + charges_of('CONCESSIONS')) }}
+{{ priced_lines(ref('int_shares__collect')) }}
+union all
+{{ priced_lines(ref('int_concessions__collect')) }}

@@ -23,6 +23,23 @@ labelled as (
             partition by plan_id, version_hash, section, parent_number, time_band order by rate_number
         ) as number_in_band
     from rates
+),
+
+policies as (
+    select
+        versions.plan_id,
+        versions.version_hash,
+        policies.daily_steps,
+        row_number() over (
+            partition by versions.plan_id, versions.version_hash
+            order by case policies.scope when 'PLAN' then 1 when 'BRAND' then 2 else 3 end
+        ) as place
+    from {{ ref('stg_plans__versions') }} as versions
+    inner join {{ ref('step_policies') }} as policies
+        on
+            policies.scope = 'DEFAULT'
+            or (policies.scope = 'BRAND' and policies.scope_name = versions.brand)
+            or (policies.scope = 'PLAN' and policies.scope_name = versions.plan_id)
 )
 
 select
@@ -40,6 +57,7 @@ select
     steps.period,
     steps.period_count,
     steps.period_unit,
+    case when steps.period_count = 1 and steps.period_unit = 'D' and policies.daily_steps = 'ANEW' then 1 else 0 end as is_daily,
     row_number() over (
         partition by steps.plan_id, steps.version_hash, steps.section, steps.parent_number, steps.rate_number
         order by steps.step_number
@@ -73,3 +91,5 @@ inner join labelled
         and steps.rate_number = labelled.rate_number
 inner join {{ ref('int_plan_price_units__decide') }} as units
     on steps.plan_id = units.plan_id and steps.version_hash = units.version_hash
+left join policies
+    on steps.plan_id = policies.plan_id and steps.version_hash = policies.version_hash and policies.place = 1

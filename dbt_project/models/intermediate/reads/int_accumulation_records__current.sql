@@ -1,5 +1,6 @@
 -- One row per register and pair of read dates of a basic meter (NEM13): the latest version of its 250 record.
--- is_conflicting: the latest stamp came with different contents, so none of it is billed.
+-- is_conflicting: the latest stamp came with different contents, so none of it is billed. How a number is written (12.0 and
+-- 12.00) makes no difference.
 with delivered as (
     select
         billing_day,
@@ -22,7 +23,12 @@ with delivered as (
         unit,
         has_wrong_checksum,
         read_version_at,
-        content_hash
+        content_hash,
+        {{ concat_text([
+            "serial_number", "'|'", "direction_indicator", "'|'", text_of('previous_register_read'), "'|'",
+            "previous_quality_method", "'|'", text_of('current_register_read'), "'|'", "current_quality_method", "'|'",
+            text_of('energy_kwh'),
+        ]) }} as meaning
     from {{ ref('stg_meter_data__accumulation_records') }}
     where
         billing_day <= {{ date_literal(var('end_day')) }}
@@ -55,6 +61,7 @@ ranked as (
         has_wrong_checksum,
         read_version_at,
         content_hash,
+        meaning,
         row_number() over (
             partition by nmi, nmi_suffix, register_id, previous_read_date, current_read_date
             order by read_version_at desc, billing_day, source desc, file_name, line_number
@@ -89,12 +96,12 @@ compared as (
         read_version_at,
         content_hash,
         version_rank,
-        min(case when read_version_at = latest_version_at then content_hash end) over (
+        min(case when read_version_at = latest_version_at then meaning end) over (
             partition by nmi, nmi_suffix, register_id, previous_read_date, current_read_date
-        ) as first_hash,
-        max(case when read_version_at = latest_version_at then content_hash end) over (
+        ) as first_meaning,
+        max(case when read_version_at = latest_version_at then meaning end) over (
             partition by nmi, nmi_suffix, register_id, previous_read_date, current_read_date
-        ) as last_hash
+        ) as last_meaning
     from ranked
 )
 
@@ -120,6 +127,6 @@ select
     has_wrong_checksum,
     read_version_at,
     content_hash,
-    case when first_hash = last_hash then 0 else 1 end as is_conflicting
+    case when first_meaning = last_meaning then 0 else 1 end as is_conflicting
 from compared
 where version_rank = 1

@@ -12,6 +12,7 @@ with candidates as (
         billed.currency,
         billed.consumption_value,
         billed.consumption_unit,
+        billed.period_type,
         case
             when bills.period_start_date = billed.start_date and bills.period_end_date = billed.end_date then 1
             else 0
@@ -39,7 +40,7 @@ ranked as (
         is_same_period,
         row_number() over (
             partition by contract_id, period_start_date, period_end_date
-            order by is_same_period desc, end_date desc, read_at desc, start_date desc
+            order by is_same_period desc, end_date desc, read_at desc, start_date desc, period_type asc
         ) as choice
     from candidates
 )

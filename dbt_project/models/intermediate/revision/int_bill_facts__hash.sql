@@ -83,6 +83,20 @@ registers as (
     group by bills.contract_id, bills.period_start_date, bills.period_end_date
 ),
 
+followed_readings as (
+    select
+        device_id,
+        register_id,
+        reading_date,
+        meter_reading,
+        reading_type,
+        lag(reading_date) over (partition by device_id, register_id order by reading_date) as previous_date,
+        lead(reading_date) over (partition by device_id, register_id order by reading_date) as next_date
+    from {{ ref('stg_retailer__meter_readings') }}
+),
+
+-- The readings in a bill's period, and where none stands at one of its ends, the one beyond that its energy is counted from
+-- or to.
 manual_readings as (
     select
         bills.contract_id,
@@ -99,11 +113,21 @@ manual_readings as (
         on bills.contract_id = contracts.contract_id
     inner join {{ ref('stg_retailer__devices') }} as devices
         on contracts.nmi = devices.nmi
-    inner join {{ ref('stg_retailer__meter_readings') }} as readings
+    inner join followed_readings as readings
         on
             devices.device_id = readings.device_id
-            and readings.reading_date
-            between {{ add_days('bills.period_start_date', -1) }} and bills.period_end_date
+            and (
+                readings.reading_date
+                between {{ add_days('bills.period_start_date', -1) }} and bills.period_end_date
+                or (
+                    readings.reading_date < {{ add_days('bills.period_start_date', -1) }}
+                    and readings.next_date > {{ add_days('bills.period_start_date', -1) }}
+                )
+                or (
+                    readings.reading_date > bills.period_end_date
+                    and readings.previous_date < bills.period_end_date
+                )
+            )
     group by bills.contract_id, bills.period_start_date, bills.period_end_date
 )
 

@@ -12,8 +12,8 @@ with versions as (
         reworked.period_end_date,
         versions.bill_version,
         reworked.bill_version as to_version,
-        versions.content_hash,
         versions.total_inc_gst_aud,
+        case when versions.total_inc_gst_aud is null then 0 else 1 end as is_priced,
         versions.usage_kwh,
         versions.feed_in_kwh,
         versions.status,
@@ -182,6 +182,40 @@ changed_reads as (
     group by contract_id, period_start_date, period_end_date
 ),
 
+lines as (
+    select
+        pairs.contract_id,
+        pairs.period_start_date,
+        pairs.period_end_date,
+        lines.charge_id,
+        lines.price_start_date
+    from pairs
+    inner join {{ ref('fct_shadow_bill_line_versions') }} as lines
+        on
+            pairs.contract_id = lines.contract_id
+            and pairs.period_start_date = lines.period_start_date
+            and pairs.period_end_date = lines.period_end_date
+            and lines.bill_version in (pairs.from_version, pairs.to_version)
+    where pairs.from_version <> pairs.to_version
+    group by
+        pairs.contract_id, pairs.period_start_date, pairs.period_end_date, lines.charge_id, lines.price_start_date
+    having
+        count(*) <> 2
+        or min(lines.quantity) <> max(lines.quantity)
+        or min(lines.unit_price_ex_gst_aud) <> max(lines.unit_price_ex_gst_aud)
+        or min(lines.amount_ex_gst_aud) <> max(lines.amount_ex_gst_aud)
+        or min(lines.gst_aud) <> max(lines.gst_aud)
+),
+
+changed_lines as (
+    select
+        contract_id,
+        period_start_date,
+        period_end_date
+    from lines
+    group by contract_id, period_start_date, period_end_date
+),
+
 prices as (
     select
         pairs.contract_id,
@@ -209,6 +243,37 @@ changed_prices as (
         period_end_date
     from prices
     where version_count = 1
+    group by contract_id, period_start_date, period_end_date
+),
+
+-- Where the prices of the two versions part: the first day of a price that only one of them has.
+segments as (
+    select
+        pairs.contract_id,
+        pairs.period_start_date,
+        pairs.period_end_date,
+        lines.price_start_date
+    from pairs
+    inner join {{ ref('fct_shadow_bill_line_versions') }} as lines
+        on
+            pairs.contract_id = lines.contract_id
+            and pairs.period_start_date = lines.period_start_date
+            and pairs.period_end_date = lines.period_end_date
+            and lines.bill_version in (pairs.from_version, pairs.to_version)
+    where pairs.from_version <> pairs.to_version
+    group by
+        pairs.contract_id, pairs.period_start_date, pairs.period_end_date, lines.plan_id, lines.version_hash,
+        lines.price_start_date
+    having count(distinct lines.bill_version) = 1
+),
+
+first_prices as (
+    select
+        contract_id,
+        period_start_date,
+        period_end_date,
+        min(price_start_date) as first_date
+    from segments
     group by contract_id, period_start_date, period_end_date
 ),
 
@@ -242,10 +307,20 @@ select
         when changed_prices.contract_id is not null then 'PRICES'
         else 'CONTRACT'
     end as cause,
-    case when changed_prices.contract_id is null then changed_reads.first_changed_date end as first_changed_date,
+    case
+        when changed_prices.contract_id is null then changed_reads.first_changed_date
+        when changed_reads.first_changed_date < first_prices.first_date then changed_reads.first_changed_date
+        else first_prices.first_date
+    end as first_changed_date,
     case when changed_prices.contract_id is null then changed_reads.last_changed_date end as last_changed_date,
     case when issued.contract_id is null then 0 else 1 end as is_issued,
-    case when from_versions.content_hash = to_versions.content_hash then 1 else 0 end as is_same_bill,
+    case
+        when changed_lines.contract_id is null
+            and coalesce(from_versions.total_inc_gst_aud, 0) = coalesce(to_versions.total_inc_gst_aud, 0)
+            and from_versions.is_priced = to_versions.is_priced
+            then 1
+        else 0
+    end as is_same_bill,
     from_versions.total_inc_gst_aud as from_total_inc_gst_aud,
     to_versions.total_inc_gst_aud as to_total_inc_gst_aud,
     to_versions.usage_kwh - from_versions.usage_kwh as difference_usage_kwh,
@@ -264,6 +339,11 @@ inner join versions as to_versions
         and pairs.period_start_date = to_versions.period_start_date
         and pairs.period_end_date = to_versions.period_end_date
         and pairs.to_version = to_versions.bill_version
+left join changed_lines
+    on
+        pairs.contract_id = changed_lines.contract_id
+        and pairs.period_start_date = changed_lines.period_start_date
+        and pairs.period_end_date = changed_lines.period_end_date
 left join changed_reads
     on
         pairs.contract_id = changed_reads.contract_id
@@ -274,6 +354,11 @@ left join changed_prices
         pairs.contract_id = changed_prices.contract_id
         and pairs.period_start_date = changed_prices.period_start_date
         and pairs.period_end_date = changed_prices.period_end_date
+left join first_prices
+    on
+        pairs.contract_id = first_prices.contract_id
+        and pairs.period_start_date = first_prices.period_start_date
+        and pairs.period_end_date = first_prices.period_end_date
 left join issued
     on
         pairs.contract_id = issued.contract_id

@@ -9,7 +9,13 @@ with registers as (
     from {{ ref('stg_retailer__registers') }} as registers
     inner join {{ ref('stg_retailer__devices') }} as devices
         on registers.device_id = devices.device_id
-    where registers.usage_type <> 'DEMAND'
+    where
+        registers.usage_type <> 'DEMAND'
+        and exists (
+            select 1
+            from {{ ref('int_accumulation_records__current') }} as records
+            where records.nmi = devices.nmi
+        )
     group by devices.nmi, registers.nmi_suffix
     having count(*) = 1
 )

@@ -5,11 +5,32 @@
 with holders as (
     select
         nmi,
-        count(*) as contract_count,
         min(start_date) as first_start_date,
         max(coalesce(end_date, {{ date_literal('9999-12-31') }})) as last_end_date
     from {{ ref('stg_retailer__contracts') }}
     group by nmi
+),
+
+followed as (
+    select
+        nmi,
+        start_date,
+        max(coalesce(end_date, {{ date_literal('9999-12-31') }})) over (
+            partition by nmi order by start_date
+            rows between unbounded preceding and 1 preceding
+        ) as held_until_date
+    from {{ ref('stg_retailer__contracts') }}
+    where start_date is not null
+),
+
+-- Days between two contracts of an NMI on which none holds it.
+gaps as (
+    select
+        nmi,
+        held_until_date,
+        start_date
+    from followed
+    where {{ days_between('held_until_date', 'start_date') }} > 1
 )
 
 select
@@ -48,16 +69,8 @@ select
         when channel_days.market_date > holders.last_end_date then 'CLOSED'
         when points.is_vacant = 1 or holders.nmi is null or channel_days.market_date < holders.first_start_date
             then 'VACANT'
-        when holders.contract_count = 1 then 'HELD'
-        when exists (
-            select 1
-            from {{ ref('stg_retailer__contracts') }} as contracts
-            where
-                contracts.nmi = channel_days.nmi
-                and channel_days.market_date >= contracts.start_date
-                and channel_days.market_date <= coalesce(contracts.end_date, {{ date_literal('9999-12-31') }})
-        ) then 'HELD'
-        else 'VACANT'
+        when gaps.nmi is not null then 'VACANT'
+        else 'HELD'
     end as site_state,
     {{ filed_under('coalesce(judged.due_billing_day, channel_days.billing_day)') }} as billing_day
 from {{ ref('int_channel_days__current') }} as channel_days
@@ -69,6 +82,11 @@ left join {{ ref('stg_retailer__service_points') }} as points
     on channel_days.nmi = points.nmi
 left join holders
     on channel_days.nmi = holders.nmi
+left join gaps
+    on
+        channel_days.nmi = gaps.nmi
+        and channel_days.market_date > gaps.held_until_date
+        and channel_days.market_date < gaps.start_date
 left join {{ ref('int_channels__use') }} as uses
     on channel_days.nmi = uses.nmi and channel_days.nmi_suffix = uses.nmi_suffix
 -- Said once more for the whole table, which keeps years: it lets the scan skip them.

@@ -97,9 +97,9 @@ extents as (
             and problems.nmi_suffix = open_runs.nmi_suffix
             and (
                 (
-                    problems.first_market_date = open_runs.first_date
-                    and open_runs.last_market_date >= {{ add_days('open_runs.first_date', -1) }}
-                    and open_runs.first_market_date < open_runs.first_date
+                    problems.first_market_date <= open_runs.first_date
+                    and open_runs.last_market_date >= {{ add_days('problems.first_market_date', -1) }}
+                    and open_runs.first_market_date < problems.first_market_date
                 )
                 or (
                     problems.last_market_date = open_runs.last_date

@@ -1,5 +1,5 @@
--- Days of a worked bill period without data for a channel that has a register, when other days of the NMI came.
--- A period without any data is ORDER_WITHOUT_DATA; registers of other than interval channels (E, B) are read by people.
+-- Days of a worked bill period without data for a channel that has a register, when other days of the NMI came: interval days
+-- that are not there, and days of a basic meter between no two reads. A period without any data is ORDER_WITHOUT_DATA.
 with periods as (
     select
         due.contract_id,
@@ -49,6 +49,19 @@ found as (
             and days.nmi_suffix = expected.nmi_suffix
             and days.market_date = expected.market_date
     )
+    union all
+    select
+        gaps.contract_id,
+        gaps.nmi,
+        gaps.nmi_suffix,
+        gaps.market_date,
+        gaps.billing_day
+    from {{ ref('int_accumulation_gaps__find') }} as gaps
+    left join {{ ref('int_problems__order_without_data') }} as without_data
+        on
+            gaps.contract_id = without_data.contract_id
+            and gaps.market_date between without_data.first_market_date and without_data.last_market_date
+    where without_data.contract_id is null
 ),
 
 runs as (

@@ -20,30 +20,48 @@ delivered as (
     where serial_number is not null
 ),
 
-found as (
+-- Nearly all are written alike; only the others are compared by their ends.
+unlike as (
     select
         delivered.nmi,
         delivered.nmi_suffix,
         delivered.market_date,
         delivered.serial_number,
+        delivered.plain_serial_number,
         delivered.billing_day
     from delivered
-    where
-        exists (
-            select 1
-            from known
-            where known.nmi = delivered.nmi
-        )
-        and not exists (
-            select 1
-            from known
-            where
-                known.nmi = delivered.nmi
-                and (
-                    known.serial_number like concat('%', delivered.plain_serial_number)
-                    or delivered.plain_serial_number like concat('%', known.serial_number)
-                )
-        )
+    left join known
+        on delivered.nmi = known.nmi and delivered.plain_serial_number = known.serial_number
+    where known.nmi is null
+),
+
+compared as (
+    select
+        unlike.nmi,
+        unlike.nmi_suffix,
+        unlike.market_date,
+        unlike.serial_number,
+        max(unlike.billing_day) as billing_day,
+        max(case
+            when known.serial_number like concat('%', unlike.plain_serial_number) then 1
+            when unlike.plain_serial_number like concat('%', known.serial_number) then 1
+            else 0
+        end) as is_known
+    from unlike
+    inner join known
+        on unlike.nmi = known.nmi
+    group by unlike.nmi, unlike.nmi_suffix, unlike.market_date, unlike.serial_number
+),
+
+found as (
+    select
+        nmi,
+        nmi_suffix,
+        market_date,
+        serial_number,
+        billing_day
+    from compared
+    where is_known = 0
 ),
 
 runs as (

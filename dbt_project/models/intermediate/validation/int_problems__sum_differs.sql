@@ -141,7 +141,13 @@ registers as (
     from {{ ref('stg_retailer__registers') }} as registers
     inner join {{ ref('stg_retailer__devices') }} as devices
         on registers.device_id = devices.device_id
-    where registers.usage_type <> 'DEMAND'
+    where
+        registers.usage_type <> 'DEMAND'
+        and exists (
+            select 1
+            from index_spans
+            where index_spans.nmi = devices.nmi
+        )
     group by devices.nmi, registers.nmi_suffix
     having min(registers.multiplier) = max(registers.multiplier)
 ),
@@ -213,7 +219,7 @@ interval_sums as (
             spans.nmi = usage.nmi
             and spans.nmi_suffix = usage.nmi_suffix
             and usage.market_date between spans.first_market_date and spans.last_market_date
-    where usage.is_conflicting = 0 and usage.market_date >= (select min(first_market_date) from spans)
+    where usage.is_conflicting = 0 and usage.market_date >= (select min(all_spans.first_market_date) from spans as all_spans)
     group by
         spans.nmi, spans.nmi_suffix, spans.meter_class, spans.jurisdiction, spans.first_market_date,
         spans.last_market_date, spans.register_kwh, spans.billing_day

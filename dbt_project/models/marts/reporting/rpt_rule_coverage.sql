@@ -66,7 +66,7 @@ judged as (
     select
         channels.billing_day,
         'READ_SPIKE' as rule_code,
-        case when coalesce(known.near_day_count, 0) < 8 then 'no week of history' end as reason
+        case when coalesce(known.near_day_count, 0) <= {{ validation_parameter('READ_SPIKE', 'MINIMUM_HISTORY_DAYS', 'channels.billing_day') }} then 'no week of history' end as reason
     from channels
     left join known
         on
@@ -77,7 +77,7 @@ judged as (
     select
         channels.billing_day,
         'SEASON_HIGH_LOW' as rule_code,
-        case when coalesce(known.last_year_day_count, 0) < 21 then 'no history of a year before' end as reason
+        case when coalesce(known.last_year_day_count, 0) < {{ validation_parameter('SEASON_HIGH_LOW', 'MINIMUM_DAYS', 'channels.billing_day') }} then 'no history of a year before' end as reason
     from channels
     left join known
         on

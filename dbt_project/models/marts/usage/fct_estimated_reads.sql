@@ -5,7 +5,8 @@
     replace_on=['nmi', 'nmi_suffix', 'market_date'],
     on_schema_change='append_new_columns',
 ) }}
--- One row per channel-day and run of half hours that we estimated by one method from one source; gone as soon as reads come.
+-- One row per channel-day and run of half hours that we estimated by one method from one source; gone as soon as reads come. A
+-- day of a basic meter's register is one run of all its half hours.
 -- depends_on: {{ ref('int_channel_days__refresh') }}
 with numbered as (
     select
@@ -50,3 +51,19 @@ inner join {{ ref('int_channel_days__fill') }} as fills
         and estimates.market_date = fills.market_date
 group by
     estimates.nmi, estimates.nmi_suffix, estimates.market_date, estimates.method, estimates.taken_from, estimates.island
+union all
+select
+    cast(nmi as {{ text_type(40) }}) as nmi,
+    cast(nmi_suffix as {{ text_type(20) }}) as nmi_suffix,
+    market_date,
+    1 as first_half_hour,
+    48 as last_half_hour,
+    cast(method as {{ text_type(20) }}) as method,
+    cast('65' as {{ text_type(2) }}) as market_method_code,
+    cast(taken_from as {{ text_type(200) }}) as taken_from,
+    cast(sum(filled_kwh) as {{ kwh_type() }}) as filled_kwh,
+    cast(max(is_billed) as integer) as is_billed,
+    1 as is_missing_day,
+    {{ date_literal(var('end_day')) }} as estimated_on_date
+from {{ ref('int_accumulation_gaps__estimate') }}
+group by nmi, nmi_suffix, market_date, method, taken_from

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from loaders.errors import PermanentError
+from loaders import fence
+from loaders.errors import PermanentError, TransientError
 from loaders.sap_isu.bapi import BapiTransport, getlist_parameters, match_document, rfc_connection, upload_row
 from loaders.sap_isu.readings import ReadingId, SentReading
 from loaders.sap_isu.transport import OutcomeKind
@@ -133,6 +134,26 @@ def test_cut_connection_leaves_the_outcome_unknown_and_the_next_call_connects_an
     transport = bapi(lambda: next(opened))
     outcomes = transport.send([(ONE,), (TWO,)])
     assert [outcome.kind for outcome in outcomes] == [OutcomeKind.UNKNOWN, OutcomeKind.ACCEPTED]
+
+
+def test_package_does_not_leave_when_the_lease_is_lost() -> None:
+    def refuse() -> None:
+        raise TransientError("Loading", "this process lost its lease")
+
+    connection = FakeConnection([{"RETURN": []}])
+    with fence.raised(refuse), pytest.raises(TransientError, match="lost its lease"):
+        bapi(lambda: connection).send([(ONE,)])
+    assert connection.calls == []
+
+
+@pytest.mark.parametrize("status", ["0", "1"])
+def test_match_document_takes_no_open_order_for_a_reading_and_tells_of_twins(status: str) -> None:
+    order = document(MRIDNUMBER="00000000000000000814", READINGRESULT="", MRSTAT="0")
+    other = document(MRIDNUMBER="00000000000000000816", MRSTAT=status)
+    found = match_document(ONE.id, [order, document(), other], [])
+    assert found is not None
+    assert found.document_id == "00000000000000000815"
+    assert found.twin_ids == (("00000000000000000816",) if status == "1" else ())
 
 
 def test_logon_refused_raises_without_the_clients_words() -> None:

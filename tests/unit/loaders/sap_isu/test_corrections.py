@@ -11,7 +11,8 @@ import pytest
 
 from loaders.errors import TransientError
 from loaders.sap_isu.ledger import Ledger
-from loaders.sap_isu.loader import LoadResult, plan_load, run_load
+from loaders.sap_isu.loader import plan_load, run_load
+from loaders.sap_isu.loads import LoadResult
 from loaders.sap_isu.person import NothingToDecideError, Seen, decide
 from loaders.sap_isu.readings import ReadingId, SapReading
 from loaders.sap_isu.transport import Capabilities, DeviceGroup, Outcome, OutcomeKind

@@ -183,7 +183,7 @@ def test_apply_illegal_event_leaves_everything_as_it_was(ledger: Ledger) -> None
     before = list(ledger.snapshot())
     changes = [
         Change(planned().id.key, Event.ORDER_GONE),
-        Change(planned(register="002").id.key, Event.FOUND_BILLABLE),
+        Change(planned(register="002").id.key, Event.ACCEPTED),
     ]
     with pytest.raises(IllegalTransitionError):
         ledger.apply(changes)

@@ -82,7 +82,7 @@ def test_outcome_of_answer_about_another_device_is_unknown() -> None:
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(400, OutcomeKind.REFUSED), (404, OutcomeKind.REFUSED), (429, OutcomeKind.UNKNOWN), (500, OutcomeKind.UNKNOWN),
+    [(400, OutcomeKind.REFUSED), (404, OutcomeKind.REFUSED), (429, OutcomeKind.UNKNOWN), (500, OutcomeKind.REFUSED),
      (503, OutcomeKind.UNKNOWN)],
 )  # fmt: skip
 def test_outcome_of_error_part_depends_on_its_status(status: int, kind: OutcomeKind) -> None:
@@ -90,6 +90,12 @@ def test_outcome_of_error_part_depends_on_its_status(status: int, kind: OutcomeK
     outcome = outcome_of((sent(),), Part(status, {}, body))
     assert outcome.kind == kind
     assert "EL/903: exists" in outcome.message
+
+
+@pytest.mark.parametrize("code", ["", "SYSTEM_FAILURE", "/IWFND/CM_MGW_RT/020"])
+def test_outcome_of_broken_server_without_words_of_the_application_is_unknown(code: str) -> None:
+    body = json.dumps({"error": {"code": code, "message": {"value": "internal error"}}}).encode()
+    assert outcome_of((sent(),), Part(500, {}, body)).kind == OutcomeKind.UNKNOWN
 
 
 @pytest.mark.parametrize(

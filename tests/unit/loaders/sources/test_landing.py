@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
@@ -84,14 +85,33 @@ def test_known_deliveries_make_a_second_run_read_nothing_earlier(tmp_path: Path)
     assert wanted() == [D2, D3]
 
 
-def test_delivery_that_disappeared_keeps_its_rows(tmp_path: Path) -> None:
-    delivered = deliver(tmp_path, DAY, "a.csv", mdff(header(), day()))
-    landing = LocalLanding(tmp_path)
-    known = landing.list_files(DAY)
-    delivered.unlink()
-    extract = extract_meter_files(landing, DAY, tmp_path / "staging", known)
-    assert extract.writes == []
-    assert "kept" in extract.detail
+def test_files_that_left_the_landing_keep_their_rows_while_others_are_replaced(tmp_path: Path) -> None:
+    landing = LocalLanding(tmp_path / "landing")
+    warehouse = open_warehouse("duckdb", duckdb_path=tmp_path / "w.duckdb")
+    warehouse.ensure_raw_schema()
+
+    def read(number: int) -> Mapping[str, object]:
+        known = known_deliveries(warehouse, DAY, DAY).get(DAY)
+        extract = extract_meter_files(landing, DAY, tmp_path / f"staging{number}", known)
+        warehouse.replace(extract.writes)
+        return extract.detail
+
+    def rows() -> list[tuple[object, object]]:
+        sql = "select file_name, count(*) as n from raw.meter_interval_records group by file_name order by file_name"
+        return [(row["file_name"], row["n"]) for row in warehouse.fetch(sql)]
+
+    archived = deliver(tmp_path / "landing", DAY, "a.csv", mdff(header(), day()))
+    deliver(tmp_path / "landing", DAY, "b.csv", mdff(header(nmi="4103000002"), day()))
+    read(1)
+    archived.unlink()
+    deliver(tmp_path / "landing", DAY, "b.csv", mdff(header(nmi="4103000002"), day(), day(on="20260303")))
+    deliver(tmp_path / "landing", DAY, "late.csv", mdff(header(nmi="4103000003"), day()))
+    assert str(read(2)["kept"]).startswith("1 of the deliveries")
+    assert rows() == [("a.csv", 1), ("b.csv", 2), ("late.csv", 1)]
+    for path in (tmp_path / "landing").rglob("*.csv"):
+        path.unlink()
+    assert str(read(3)["kept"]).startswith("3 of the deliveries")
+    assert rows() == [("a.csv", 1), ("b.csv", 2), ("late.csv", 1)]
 
 
 def test_large_delivery_shared_between_processes_gives_the_same_rows(

@@ -247,10 +247,24 @@ def test_feed_in_of_either_generation_becomes_rates_and_windows() -> None:
             "electricityContract.tariffPeriod[0].timeOfUseRates[0].timeOfUse[0].days",
         ),
         ({"discounts": [{"methodUType": "cashBack"}]}, "electricityContract.discounts[0].methodUType"),
+        (
+            {"tariffPeriod": [period(dailySupplyCharges="110.00")]},
+            "electricityContract.tariffPeriod[0].dailySupplyCharges",
+        ),
+        (
+            {"solarFeedInTariff": [{"singleTariff": {"amount": "0.05", "rates": [{"unitPrice": "0.06"}]}}]},
+            "electricityContract.solarFeedInTariff[0].singleTariff.amount",
+        ),
     ],
 )
 def test_field_or_value_beyond_the_standard_is_reported_with_its_path(change: dict[str, Any], path: str) -> None:
     assert [row["field_path"] for row in flat(plan(**change), "plan_unknown_fields")] == [path]
+
+
+def test_price_given_twice_alike_under_the_names_of_both_generations_is_nothing_unknown() -> None:
+    twice = {"amount": "0.050", "rates": [{"unitPrice": "0.05"}]}
+    answer = plan(tariffPeriod=[period(dailySupplyCharges="1.1")], solarFeedInTariff=[{"singleTariff": twice}])
+    assert flat(answer, "plan_unknown_fields") == []
 
 
 def test_unpriced_parts_may_hold_anything() -> None:

@@ -114,7 +114,8 @@ def test_a_job_that_is_not_done_in_time_is_waited_for_by_the_next_run(uipath: Wo
 def test_a_kill_between_the_start_and_its_answer_starts_nothing_twice(uipath: World) -> None:
     files = _files(uipath, Clock())
     attempt = files._begin(JOB, DAY, None)
-    files.orchestrator.start_job(JOB.process, f"billsync:{attempt.reference}", {"in_Folder": FOLDER})
+    key = files.orchestrator.release_key(JOB.process)
+    files.orchestrator.start_job(JOB.process, key, f"billsync:{attempt.reference}", {"in_Folder": FOLDER})
     assert _fetch(uipath, _bring(uipath)) == ["retailer_1.csv"]
     assert len(uipath.kept()["jobs"]) == 1
 

@@ -1,6 +1,6 @@
 """What UiPath robots do here, read from the settings; nothing unless somebody asks for it.
 
-What belongs here: text into checked values. What stays out: the names and their defaults (``settings``), and speaking
+What belongs here: text into checked values. What stays out: the names and their defaults (``names.py``), and speaking
 to Orchestrator (``orchestration/robots``).
 """
 
@@ -9,10 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit, urlunsplit
 
-from billsync.settings import ConfigurationError, Settings
+from billsync.settings.checked import choice, whole_number
+from billsync.settings.names import ConfigurationError
+
+if TYPE_CHECKING:
+    from billsync.settings.values import Settings
 
 _CLOUD_SERVICE: Final = "orchestrator_"
 _LONGEST_WAIT: Final = 24 * 3600
@@ -45,15 +49,11 @@ def uipath_settings(settings: Settings) -> UipathSettings:
     Raises:
         ConfigurationError: a value that is none; the message names the variable.
     """
-    switch = settings.get("BILLSYNC_UIPATH_EXCEPTIONS") or "0"
-    if switch not in {"0", "1"}:
-        msg = f"BILLSYNC_UIPATH_EXCEPTIONS is {switch!r}; it must be 1 or 0"
-        raise ConfigurationError(msg)
-    wait = settings.get("BILLSYNC_UIPATH_JOB_WAIT") or ""
-    if not (wait.isascii() and wait.isdigit()) or not 1 <= int(wait) <= _LONGEST_WAIT:
-        msg = f"BILLSYNC_UIPATH_JOB_WAIT is {wait!r}; it must be whole seconds, at most {_LONGEST_WAIT}"
-        raise ConfigurationError(msg)
-    return UipathSettings(switch == "1", _jobs(settings.get("BILLSYNC_UIPATH_JOBS") or ""), int(wait))
+    return UipathSettings(
+        hands_over_exceptions=choice(settings, "BILLSYNC_UIPATH_EXCEPTIONS", ("0", "1")) == "1",
+        jobs=_jobs(settings.get("BILLSYNC_UIPATH_JOBS") or ""),
+        job_wait_seconds=whole_number(settings, "BILLSYNC_UIPATH_JOB_WAIT", _LONGEST_WAIT),
+    )
 
 
 def token_url(settings: Settings) -> str:
@@ -83,4 +83,12 @@ def _jobs(text: str) -> dict[str, str]:
             )
             raise ConfigurationError(msg)
         jobs[name] = process
+    for name in jobs:
+        longer = [other for other in jobs if other != name and other.startswith(name)]
+        if longer:
+            msg = (
+                f"BILLSYNC_UIPATH_JOBS has {name!r} and {longer[0]!r}: files of the second would be taken for the "
+                "first's; no name may begin another"
+            )
+            raise ConfigurationError(msg)
     return jobs

@@ -1,19 +1,14 @@
-"""Configuration: every environment name billsync knows, read once into plain values.
+"""Every environment variable that billsync knows, with its default and its meaning, and what an environment does.
 
-What belongs here: names, defaults, the maps from environment names to behaviour, and the words that tell a person
-which name is missing. Only ``billsync/`` and ``orchestration/`` read the environment; everything below them takes
-plain values. What stays out: opening anything that a value names.
+What belongs here: names, defaults and the maps from environment names to behaviour. What stays out: reading them
+(``environment.py``).
 """
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import date
-from decimal import Decimal
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Final
 
 ENVIRONMENTS: Final = ("local", "test", "prod")
@@ -135,6 +130,7 @@ NAMES: Final = (
     Name("BILLSYNC_SAP_APPROVAL", "none", "required: a load waits until a person releases its plan (billsync approve)"),
     Name("BILLSYNC_SAP_CONCURRENCY", "5", "requests to SAP in flight while loading, 1 to 32"),
     Name("BILLSYNC_SAP_BATCH_SIZE", "20", "devices in one request"),
+    Name("BILLSYNC_SAP_SETTLE", "10", "seconds after sending that SAP may still work on a request without an answer"),
     Name("BILLSYNC_SAP_STOP_REJECTED", "0.10", "the load pauses itself above this share of rejected readings in a run"),
     Name("BILLSYNC_SAP_STOP_DIFFERING", "0.25", "and above this share of compared bills with another total in SAP"),
     Name("BILLSYNC_SAP_STOP_COUNT", "20", "but never for fewer rejected readings, or differing bills, than this"),
@@ -150,225 +146,29 @@ NAMES: Final = (
     Name("BILLSYNC_UIPATH_SCOPE", "OR.Queues OR.Jobs OR.Execution", "scopes asked for"),
     Name("BILLSYNC_UIPATH_TOKEN_URL", "", "token endpoint of the identity server; default the one of the URL"),
     Name("BILLSYNC_UIPATH_TOKEN", "", "a personal access token, instead of an application", is_secret=True),
-    Name("BILLSYNC_ALERT_URLS", "", "where alerts go, apprise URLs parted by spaces; none: log only", is_secret=True),
+    Name(
+        "BILLSYNC_ALERT_URLS",
+        "",
+        "where alerts go, parted by spaces: apprise URLs, sns:TOPIC-ARN, ses:TO?from=SENDER; none: log only",
+        is_secret=True,
+    ),
+    Name(
+        "BILLSYNC_REPORT_URLS", "", "where each day's report is sent, written likewise; none: nowhere", is_secret=True
+    ),
     Name("AWS_ENDPOINT_URL", "", "a local stand-in for AWS; the usual AWS names are read by boto3 itself"),
 )
-_BY_NAME: Final = {entry.name: entry for entry in NAMES}
-
-
-class Secret:
-    """A value that never shows itself: ``repr`` and ``str`` are masked, ``reveal()`` is the one way to it."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        """The value, for the call that needs it."""
-        return self._value
-
-    def __repr__(self) -> str:
-        return "Secret('***')"
-
-    __str__ = __repr__
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._value == self._value
-
-    def __hash__(self) -> int:
-        return hash(self._value)
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What the environment says, as plain values.
-
-    Attributes:
-        environment: local, test or prod.
-        home: the state folder, absolute.
-        first_day: the first billing day partition.
-        warehouse: the dbt target and the warehouse kind, one name for both.
-        duckdb_path: the DuckDB file.
-        sap_transport: how SAP is reached.
-        sap_write: whether readings are sent.
-        sap_amounts: whether SAP's billed amounts contain GST.
-        extract: who reads meter files.
-        values: every other name's value where there is one; secrets wrapped.
-    """
-
-    environment: str
-    home: Path
-    first_day: date
-    warehouse: str
-    duckdb_path: Path
-    sap_transport: str
-    sap_write: bool
-    sap_amounts: str
-    extract: str
-    values: Mapping[str, str | Secret] = field(default_factory=dict)
-
-    def get(self, name: str) -> str | None:
-        """The value of a name (with or without ``BILLSYNC_``), or None."""
-        value = self.values.get(full_name(name))
-        return value.reveal() if isinstance(value, Secret) else value
-
-    def require(self, name: str) -> str:
-        """The value of a name that is needed now.
-
-        Raises:
-            ConfigurationError: when it is not set; the message says which name and where to write it.
-        """
-        value = self.get(name)
-        if not value:
-            entry = _BY_NAME[full_name(name)]
-            hint = (
-                "start the sandbox (billsync sandbox up) or set it"
-                if STARTS_SANDBOX[self.environment]
-                else "set it; .env.example lists every name"
-            )
-            msg = f"{entry.name} is not set ({entry.meaning}): {hint}"
-            raise ConfigurationError(msg)
-        return value
-
-    @property
-    def ledger_url(self) -> str:
-        """URL of the operational database; it may hold a password."""
-        url = self.require("BILLSYNC_LEDGER_URL")
-        if url != "sqlserver":
-            return url
-        from billsync.warehouse import sqlserver_login  # noqa: PLC0415 - it reads settings itself
-        from loaders.sqlserver.login import sqlalchemy_url  # noqa: PLC0415 - only where it is chosen
-
-        return sqlalchemy_url(sqlserver_login(self))
-
-    @property
-    def alert_urls(self) -> tuple[str, ...]:
-        """Where alerts go; empty when nowhere."""
-        return tuple((self.get("BILLSYNC_ALERT_URLS") or "").split())
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """Every secret in use, for the code that must keep them out of a text."""
-        found = (value.reveal() for value in self.values.values() if isinstance(value, Secret))
-        return tuple(value for value in found if value)
-
-    @property
-    def starts_sandbox(self) -> bool:
-        """Whether the sandbox stands for the systems."""
-        return STARTS_SANDBOX[self.environment]
-
-    @property
-    def automation_runs(self) -> bool:
-        """Whether schedules run without being switched on."""
-        return AUTOMATION_RUNS_BY_DEFAULT[self.environment]
-
-    @property
-    def dagster_home(self) -> Path:
-        """Dagster's own storage."""
-        return self.home / "dagster"
-
-    @property
-    def logs(self) -> Path:
-        """Where logs lie."""
-        return self.home / "logs"
-
-    @property
-    def staging(self) -> Path:
-        """Where extracts put Parquet files before the warehouse takes them."""
-        return self.home / "staging"
-
-    @property
-    def sandbox_state(self) -> Path:
-        """What the running sandbox says of itself."""
-        return self.home / "sandbox" / "sandbox.json"
-
-    def report_path(self, day: date) -> Path:
-        """Where the report of a day lies."""
-        return self.home / "reports" / f"billing_day={day.isoformat()}" / "report.html"
+BY_NAME: Final = {entry.name: entry for entry in NAMES}
 
 
 def full_name(name: str) -> str:
     """The whole variable name for a name given with or without its prefix."""
     for candidate in (name, f"BILLSYNC_{name}"):
-        if candidate in _BY_NAME:
+        if candidate in BY_NAME:
             return candidate
     msg = f"{name} is not a billsync setting"
     raise ConfigurationError(msg)
 
 
-def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
-    """Read the environment.
-
-    Args:
-        environ: the variables; unset and empty mean the same.
-
-    Raises:
-        ConfigurationError: for an environment, warehouse, transport, date or switch that is not known.
-    """
-    environment = _choice(environ, "BILLSYNC_ENV", ENVIRONMENTS)
-    home = Path(environ.get("BILLSYNC_HOME") or _BY_NAME["BILLSYNC_HOME"].default).expanduser().absolute()
-    filled = {entry.name: _value(environ, entry.name, home) for entry in NAMES}
-    served = _sandbox_values(home / "sandbox" / "sandbox.json") if STARTS_SANDBOX[environment] else {}
-    for name, value in served.items():
-        filled[name] = filled[name] or value
-    is_sandbox_sap = STARTS_SANDBOX[environment] and filled["BILLSYNC_SAP_URL"] in ("", served.get("BILLSYNC_SAP_URL"))
-    return Settings(
-        environment=environment,
-        home=home,
-        first_day=_first_day(filled["BILLSYNC_FIRST_DAY"]),
-        warehouse=_choice(environ, "BILLSYNC_WAREHOUSE", WAREHOUSES),
-        duckdb_path=Path(filled["BILLSYNC_DUCKDB_PATH"]).expanduser().absolute(),
-        sap_transport=_choice(environ, "BILLSYNC_SAP_TRANSPORT", SAP_TRANSPORTS),
-        sap_write=_sap_write(filled["BILLSYNC_SAP_WRITE"], environment, is_sandbox_sap=is_sandbox_sap),
-        sap_amounts=_choice(environ, "BILLSYNC_SAP_AMOUNTS", SAP_AMOUNTS),
-        extract=_choice(environ, "BILLSYNC_EXTRACT", EXTRACTS),
-        values={name: Secret(value) if _BY_NAME[name].is_secret else value for name, value in filled.items() if value},
-    )
-
-
-def _value(environ: Mapping[str, str], name: str, home: Path) -> str:
-    return environ.get(name) or _BY_NAME[name].default.replace("$BILLSYNC_HOME", home.as_posix())
-
-
-def _choice(environ: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:
-    value = environ.get(name) or _BY_NAME[name].default
-    if value not in allowed:
-        msg = f"{name} is {value!r}; it must be one of {', '.join(allowed)}"
-        raise ConfigurationError(msg)
-    return value
-
-
-def _first_day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        msg = f"BILLSYNC_FIRST_DAY is {text!r}; it must be an ISO date such as 2020-01-01"
-        raise ConfigurationError(msg) from error
-
-
-def _sap_write(text: str, environment: str, *, is_sandbox_sap: bool) -> bool:
-    if text not in ("", "0", "1"):
-        msg = f"BILLSYNC_SAP_WRITE is {text!r}; it must be 1 or 0"
-        raise ConfigurationError(msg)
-    if text:
-        return text == "1"
-    # A local environment that names a SAP of its own is not the sandbox: writing to it is opt-in.
-    return WRITES_TO_SAP_BY_DEFAULT[environment] and is_sandbox_sap
-
-
-def _sandbox_values(state: Path) -> dict[str, str]:
-    """Names that the running sandbox serves; empty when there is none."""
-    if not state.is_file():
-        return {}
-    try:
-        served = json.loads(state.read_text(encoding="utf-8"), parse_float=Decimal).get("settings", {})
-    except (ValueError, AttributeError) as error:
-        msg = f"{state} cannot be read ({error}): run billsync sandbox reset"
-        raise ConfigurationError(msg) from error
-    return {name: str(value) for name, value in served.items() if name in _BY_NAME}
-
-
 def unknown_names(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
     """``BILLSYNC_`` names that mean nothing here, most likely misspelt (``billsync doctor`` shows them)."""
-    return tuple(sorted(name for name in environ if name.startswith("BILLSYNC_") and name not in _BY_NAME))
+    return tuple(sorted(name for name in environ if name.startswith("BILLSYNC_") and name not in BY_NAME))

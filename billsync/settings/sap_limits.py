@@ -1,6 +1,6 @@
 """How a load into SAP behaves, read from the settings: speed, release by a person, and when it pauses itself.
 
-What belongs here: text into checked values. What stays out: the names and their defaults (``settings``).
+What belongs here: text into checked values. What stays out: the names and their defaults (``names.py``).
 """
 
 from __future__ import annotations
@@ -8,13 +8,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from billsync.settings import ConfigurationError, Settings
+from billsync.settings.checked import choice, whole_number, wrong
+
+if TYPE_CHECKING:
+    from billsync.settings.values import Settings
 
 APPROVALS: Final = ("none", "required")
 _MOST_AT_ONCE: Final = 32
 _MOST_DEVICES: Final = 500
+_LONGEST_SETTLING: Final = 3600
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,7 @@ class SapLimits:
         needs_approval: whether a plan waits for a person's release.
         concurrency: requests in flight.
         batch_size: devices in one request.
+        settle_seconds: how long SAP's silence about what got no answer is not believed.
         stop_least: rejected readings, or differing bills, below which a load never pauses itself.
         stop_rejected_share: share of rejected readings above which it does.
         stop_differing_share: share of differing bills above which it does.
@@ -34,6 +39,7 @@ class SapLimits:
     needs_approval: bool
     concurrency: int
     batch_size: int
+    settle_seconds: int
     stop_least: int
     stop_rejected_share: Decimal
     stop_differing_share: Decimal
@@ -47,28 +53,15 @@ def sap_limits(settings: Settings) -> SapLimits:
         ConfigurationError: a value that is none; the message names the variable.
     """
     return SapLimits(
-        needs_approval=_choice(settings, "BILLSYNC_SAP_APPROVAL", APPROVALS) == "required",
-        concurrency=_number(settings, "BILLSYNC_SAP_CONCURRENCY", _MOST_AT_ONCE),
-        batch_size=_number(settings, "BILLSYNC_SAP_BATCH_SIZE", _MOST_DEVICES),
-        stop_least=_number(settings, "BILLSYNC_SAP_STOP_COUNT", None),
+        needs_approval=choice(settings, "BILLSYNC_SAP_APPROVAL", APPROVALS) == "required",
+        concurrency=whole_number(settings, "BILLSYNC_SAP_CONCURRENCY", _MOST_AT_ONCE),
+        batch_size=whole_number(settings, "BILLSYNC_SAP_BATCH_SIZE", _MOST_DEVICES),
+        settle_seconds=whole_number(settings, "BILLSYNC_SAP_SETTLE", _LONGEST_SETTLING),
+        stop_least=whole_number(settings, "BILLSYNC_SAP_STOP_COUNT"),
         stop_rejected_share=_share(settings, "BILLSYNC_SAP_STOP_REJECTED"),
         stop_differing_share=_share(settings, "BILLSYNC_SAP_STOP_DIFFERING"),
         ca_bundle=_bundle(settings),
     )
-
-
-def _choice(settings: Settings, name: str, allowed: tuple[str, ...]) -> str:
-    value = settings.get(name) or ""
-    if value not in allowed:
-        raise _wrong(name, value, f"one of {', '.join(allowed)}")
-    return value
-
-
-def _number(settings: Settings, name: str, most: int | None) -> int:
-    value = settings.get(name) or ""
-    if not (value.isascii() and value.isdigit()) or int(value) < 1 or (most is not None and int(value) > most):
-        raise _wrong(name, value, f"a whole number from 1{f' to {most}' if most else ' on'}")
-    return int(value)
 
 
 def _share(settings: Settings, name: str) -> Decimal:
@@ -78,7 +71,7 @@ def _share(settings: Settings, name: str) -> Decimal:
     except InvalidOperation:
         share = Decimal(-1)
     if not (share.is_finite() and 0 <= share <= 1):
-        raise _wrong(name, value, "a share between 0 and 1, such as 0.10; 1 never stops")
+        raise wrong(name, value, "a share between 0 and 1, such as 0.10; 1 never stops")
     return share
 
 
@@ -88,9 +81,5 @@ def _bundle(settings: Settings) -> Path | None:
         return None
     path = Path(value).expanduser().absolute()
     if not path.is_file():
-        raise _wrong("BILLSYNC_SAP_CA_BUNDLE", value, "a file with certificates (PEM)")
+        raise wrong("BILLSYNC_SAP_CA_BUNDLE", value, "a file with certificates (PEM)")
     return path
-
-
-def _wrong(name: str, value: str, wanted: str) -> ConfigurationError:
-    return ConfigurationError(f"{name} is {value!r}; it must be {wanted}")
