@@ -12,7 +12,7 @@ import contextlib
 import io
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -47,20 +47,13 @@ class DuckDBSource:
 
 @dataclass(frozen=True)
 class SqlServerSource:
-    """A SQL Server database, reached by pyodbc as Soda does it, but with our own connection string.
+    """A SQL Server database.
 
     Attributes:
-        connection_string: for the ODBC driver; holds a password.
-        attributes: gives what the driver is handed beside it when a connection is opened, such as a token.
-        login_timeout_seconds: longest wait for a connection.
+        connect: opens a DB-API connection.
     """
 
-    connection_string: str
-    attributes: Callable[[], Mapping[int, bytes] | None] = lambda: None
-    login_timeout_seconds: int = 15
-
-    def __repr__(self) -> str:
-        return "SqlServerSource(***)"
+    connect: Callable[[], Any]
 
     @contextlib.contextmanager
     def __call__(self) -> Iterator[Callable[[], Any]]:
@@ -68,7 +61,7 @@ class SqlServerSource:
         prepare_soda()
         with _quiet():
             from checks.soda_sqlserver import open_source  # noqa: PLC0415 - needs Soda's SQL Server package
-        source = open_source(SOURCE_NAME, self.connection_string, self.attributes(), self.login_timeout_seconds)
+        source = open_source(SOURCE_NAME, self.connect)
         try:
             yield lambda: source
         finally:

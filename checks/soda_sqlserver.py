@@ -6,11 +6,21 @@ Imported only where SQL Server is the warehouse.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
-import pyodbc
-from soda_core.common.sql_ast import COUNT, DISTINCT, TUPLE
+try:
+    import pyodbc  # noqa: F401 - Soda's package imports it
+except ImportError:  # it needs the system's unixODBC; all that Soda needs of it with our connection are these names
+    import mssql_python
+
+    names = ModuleType("pyodbc")
+    vars(names).update(Error=mssql_python.Error, SQL_DBMS_VER=18)
+    sys.modules["pyodbc"] = names
+
+from soda_core.common.sql_dialect import COMBINED_HASH
 from soda_sqlserver.common.data_sources.sqlserver_data_source import SqlServerDataSourceImpl, SqlServerSqlDialect
 from soda_sqlserver.common.data_sources.sqlserver_data_source_connection import (
     SqlServerDataSource,
@@ -34,33 +44,33 @@ class ExactDialect(SqlServerSqlDialect, sqlglot_dialect="tsql"):  # type: ignore
         """The schema comes first then."""
         return 0
 
-    def _build_tuple_sql(self, tuple: TUPLE) -> str:  # noqa: A002 - Soda's name
-        """Count distinct keys by the keys themselves.
+    def _build_combined_hash_sql(self, combined_hash: COMBINED_HASH) -> str:
+        """Tell keys of several columns apart by the keys themselves.
 
-        Soda counts their CHECKSUM, which has 32 bits: among 100,000 different keys one pair has the same with
-        probability 0.7, and the contract would call it a duplicate.
+        Soda hashes them after a cast to varchar, which is cut at thirty characters: keys that are alike to there would
+        be called duplicates.
         """
-        if tuple.check_context(COUNT) and tuple.check_context(DISTINCT):
-            texts = [f"cast({self.build_expression_sql(one)} as nvarchar(max))" for one in tuple.expressions]
-            joined = f", {_SEPARATOR}, ".join(f"coalesce({text}, nchar(30))" for text in texts)
-            return f"(concat({joined}))"
-        return str(super()._build_tuple_sql(tuple))
+        texts = [f"cast({self._key_sql(one)} as nvarchar(max))" for one in combined_hash.expressions]
+        joined = f", {_SEPARATOR}, ".join(f"coalesce({text}, nchar(30))" for text in texts)
+        return f"concat({joined})"
+
+    def _key_sql(self, expression: Any) -> str:
+        is_name = isinstance(expression, str)
+        return str(self.quote_column(expression) if is_name else self.build_expression_sql(expression))
 
 
 class OwnConnection(SqlServerDataSourceConnection):  # type: ignore[misc]
-    """A connection by a given ODBC string: every identity that the rest of the day can use, checks can use too."""
+    """A connection that is given: every driver and identity that the rest of the day can use, checks can use too."""
 
-    def __init__(
-        self, name: str, properties: Any, connection_string: str, attributes: Mapping[int, bytes] | None, timeout: int
-    ) -> None:
-        self._given = (connection_string, dict(attributes or {}), timeout)
+    def __init__(self, name: str, properties: Any, connect: Callable[[], Any]) -> None:
+        self._connect = connect
         super().__init__(name, properties)
 
     def _create_connection(self, config: Any) -> Any:  # noqa: ARG002 - Soda's signature
-        connection_string, attributes, timeout = self._given
-        connection = pyodbc.connect(connection_string, attrs_before=attributes, timeout=timeout, autocommit=False)
-        connection.add_output_converter(_DATETIMEOFFSET, handle_datetimeoffset)
-        connection.add_output_converter(_DATETIME, handle_datetime)
+        connection = self._connect()
+        if type(connection).__module__ == "pyodbc":
+            connection.add_output_converter(_DATETIMEOFFSET, handle_datetimeoffset)
+            connection.add_output_converter(_DATETIME, handle_datetime)
         self._detect_server_info(connection)
         self.connection = connection
         return connection
@@ -73,20 +83,15 @@ class OwnSource(SqlServerDataSourceImpl, model_class=SqlServerDataSource):  # ty
         return ExactDialect()
 
 
-def open_source(
-    name: str, connection_string: str, attributes: Mapping[int, bytes] | None, timeout_seconds: int
-) -> OwnSource:
+def open_source(name: str, connect: Callable[[], Any]) -> OwnSource:
     """A connected data source.
 
     Args:
         name: its name in contracts.
-        connection_string: for the ODBC driver.
-        attributes: what the driver is handed beside it.
-        timeout_seconds: longest wait for a connection.
+        connect: opens a DB-API connection of either driver.
     """
-    # Soda insists on the facts that the connection string has already.
+    # Soda insists on the facts that the connection has already.
     model = SqlServerDataSource(
-        name=name, connection={"host": "see string", "database": "see string", "user": "-", "password": "-"}
+        name=name, connection={"host": "given", "database": "given", "user": "-", "password": "-"}
     )
-    connection = OwnConnection(name, model.connection_properties, connection_string, attributes, timeout_seconds)
-    return OwnSource(data_source_model=model, connection=connection)
+    return OwnSource(data_source_model=model, connection=OwnConnection(name, model.connection_properties, connect))

@@ -24,6 +24,11 @@ class DbtEvent:
     info: dict[str, Any]
     data: dict[str, Any]
 
+    @property
+    def is_error(self) -> bool:
+        """Whether the node could not be run at all, as against a test that found something."""
+        return str(self.data.get("status", "")).lower() == "error"
+
     def as_raw_event(self) -> dict[str, Any]:
         """The shape that dagster-dbt reads."""
         return {"info": self.info, "data": self.data}

@@ -30,12 +30,22 @@ PROJECT_DIR: Final = Path(__file__).resolve().parents[1] / "dbt_project"
 SELECTED: Final = "billsync_selected"
 # dbt has no cancel: after this the run is given up and the process goes on to say so.
 JOIN_SECONDS: Final = 60.0
+_FAILED: Final = frozenset({"error", "fail", "runtime error"})
 
 logger = logging.getLogger(__name__)
 
 
 class DbtError(Exception):
-    """dbt could not do what was asked; the message names the nodes and says what they said."""
+    """dbt could not do what was asked; the message names the nodes and says what they said.
+
+    Attributes:
+        unfinished: nodes to run again, where everything that failed did so for a reason that may pass: a connection
+            that was lost, a deadlock, a lock. Empty otherwise.
+    """
+
+    def __init__(self, message: str, unfinished: Collection[str] = ()) -> None:
+        super().__init__(message)
+        self.unfinished = frozenset(unfinished)
 
 
 @dataclass(frozen=True)
@@ -206,7 +216,7 @@ def run_dbt(target: DbtTarget, args: Sequence[str], names: Collection[str]) -> I
             logger.error("dbt is still running %.0f seconds after its run was given up", JOIN_SECONDS)
         else:
             _close_connections(target)
-    _raise_on_failure(outcome[0])
+    _raise_on_failure(outcome[0], target, names)
 
 
 def _invoke(
@@ -242,18 +252,28 @@ def _selected(manifest: Any, names: set[str]) -> Iterator[None]:
             node.tags.remove(SELECTED)
 
 
-def _raise_on_failure(outcome: Any) -> None:
+def _raise_on_failure(outcome: Any, target: DbtTarget, names: Collection[str]) -> None:
     if isinstance(outcome, BaseException):
         raise outcome
     if outcome.success:
         return
     if outcome.exception is not None:
         msg = f"dbt stopped: {outcome.exception}"
-        raise DbtError(msg) from outcome.exception
-    failed = [result for result in outcome.result.results if str(result.status) in {"error", "fail", "runtime error"}]
+        raise DbtError(msg, names if _may_pass(target, [msg]) else ()) from outcome.exception
+    failed = [result for result in outcome.result.results if str(result.status) in _FAILED]
     lines = [f"{result.node.name}: {' '.join(str(result.message).split())[:400]}" for result in failed]
     msg = "dbt failed on " + "; ".join(lines[:20]) + (f" and {len(lines) - 20} more" if len(lines) > 20 else "")  # noqa: PLR2004
-    raise DbtError(msg)
+    undone = [result.node.name for result in outcome.result.results if str(result.status) in {*_FAILED, "skipped"}]
+    raise DbtError(msg, undone if _may_pass(target, [str(result.message) for result in failed]) else ())
+
+
+def _may_pass(target: DbtTarget, messages: Sequence[str]) -> bool:
+    """Whether all failures are of the kind that a link and other users of a server make."""
+    if target.name != "sqlserver":
+        return False
+    from loaders.sqlserver.errors import is_passing  # noqa: PLC0415 - only where that is the warehouse
+
+    return all(is_passing(message) for message in messages)
 
 
 def _close_connections(target: DbtTarget) -> None:

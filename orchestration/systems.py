@@ -78,11 +78,9 @@ class Systems:
             msg = f"the table contracts have no data source for the warehouse {self.settings.warehouse}"
             raise ConfigurationError(msg)
         from billsync.settings.sqlserver import sqlserver_login  # noqa: PLC0415 - see warehouse
-        from loaders.sqlserver.connection import odbc_attributes, odbc_driver  # noqa: PLC0415 - see warehouse
-        from loaders.sqlserver.login import odbc_string  # noqa: PLC0415 - see warehouse
+        from loaders.sqlserver.connection import open_connection  # noqa: PLC0415 - see warehouse
 
-        login = sqlserver_login(self.settings)
-        return SqlServerSource(odbc_string(login, odbc_driver(login)), partial(odbc_attributes, login))
+        return SqlServerSource(partial(open_connection, sqlserver_login(self.settings)))
 
     def ensure_raw_schema(self) -> None:
         """Create missing raw tables, once per run."""

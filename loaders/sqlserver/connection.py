@@ -7,7 +7,6 @@ stays out: SQL of the raw layer (``loaders/warehouse``) and of the ledger (SQLAl
 from __future__ import annotations
 
 import logging
-import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final, TypeVar
@@ -23,8 +22,6 @@ T = TypeVar("T")
 
 ATTEMPTS: Final = 4
 LONGEST_WAIT_SECONDS: Final = 8.0
-_ACCESS_TOKEN: Final = 1256
-_TOKEN_SCOPE: Final = "https://database.windows.net/.default"  # noqa: S105 - the audience's name, no secret
 
 logger = logging.getLogger(__name__)
 
@@ -55,14 +52,9 @@ def connected(login: SqlServerLogin, what: str, *, autocommit: bool = False) -> 
     """
     connection = None
     try:
-        connection = open_connection(login, autocommit=autocommit)
-        yield connection
-    except LoaderError:
-        raise
-    except Exception as error:
-        if not is_driver_error(error):
-            raise
-        raise failure(what, error, login) from error
+        with typed_failures(login, what):
+            connection = open_connection(login, autocommit=autocommit)
+            yield connection
     finally:
         if connection is not None:
             # A connection that is lost cannot be closed in an orderly way; the server ends its transaction.
@@ -71,6 +63,23 @@ def connected(login: SqlServerLogin, what: str, *, autocommit: bool = False) -> 
                     connection.rollback()
             with suppress(Exception):
                 connection.close()
+
+
+@contextmanager
+def typed_failures(login: SqlServerLogin, what: str) -> Iterator[None]:
+    """Turn a driver's exceptions into ours.
+
+    Raises:
+        LoaderError: typed, for every error of the driver.
+    """
+    try:
+        yield
+    except LoaderError:
+        raise
+    except Exception as error:
+        if not is_driver_error(error):
+            raise
+        raise failure(what, error, login) from error
 
 
 def open_connection(login: SqlServerLogin, *, autocommit: bool = False) -> Any:
@@ -122,32 +131,6 @@ def _open_pyodbc(login: SqlServerLogin, *, autocommit: bool) -> Any:
         autocommit=autocommit,
         timeout=login.login_timeout_seconds,
     )
-
-
-def odbc_driver(login: SqlServerLogin) -> str:
-    """The driver for tools that know only pyodbc: the one that mssql-python brings, unless pyodbc is the backend."""
-    if login.backend == "pyodbc":
-        return login.driver
-    from mssql_python.odbc_provider import ProviderManager  # noqa: PLC0415 - see _open_mssql_python
-
-    path = ProviderManager.get_info()["driver_path"]
-    if not path:
-        raise PermanentError(
-            f"Connecting to {login.shown}",
-            "mssql-python does not tell where its ODBC driver is",
-            "Install the package mssql-python-odbc, or an ODBC Driver 18 and set BILLSYNC_SQLSERVER_BACKEND=pyodbc.",
-        )
-    return str(path)
-
-
-def odbc_attributes(login: SqlServerLogin) -> dict[int, bytes] | None:
-    """What the ODBC driver is given beside its connection string: the token of the default Entra identity."""
-    if login.authentication != "ActiveDirectoryDefault":
-        return None
-    from azure.identity import DefaultAzureCredential  # noqa: PLC0415 - only where this way is chosen
-
-    token = DefaultAzureCredential().get_token(_TOKEN_SCOPE).token.encode("utf-16-le")
-    return {_ACCESS_TOKEN: struct.pack("<i", len(token)) + token}
 
 
 def is_driver_error(error: BaseException) -> bool:

@@ -113,6 +113,8 @@ _RULES: Final[tuple[tuple[Kind, tuple[Callable[[ServerError], bool], ...]], ...]
         (
             _is(701, 8645, 8651, 10928, 10929, 40197, 40501, 40613, 49918, 49919),
             _has(r"too many (clients|connections)"),
+            # A catalogue that was read while another thread dropped its scratch view; not on SQL Server itself.
+            _has(r"__dbt_tmp(_vw)?\" does not exist"),
         ),
     ),
     (
@@ -180,6 +182,17 @@ def kind_of(found: ServerError) -> Kind:
         if any(test(found) for test in tests):
             return kind
     return Kind.OTHER
+
+
+def is_passing(text: str) -> bool:
+    """Whether an error that a tool shows only as text is one that may be gone when it is tried again."""
+    state = re.search(r"\('([0-9A-Z]{5})'", text)
+    phrase = re.search(r"Driver Error: ([^;]+);", text)
+    number = _NUMBER.search(text) if state else None
+    found = ServerError(
+        state[1] if state else "", phrase[1].strip() if phrase else "", int(number[1]) if number else None, text
+    )
+    return kind_of(found) in TRANSIENT
 
 
 def failure(what: str, error: BaseException, login: SqlServerLogin) -> LoaderError:

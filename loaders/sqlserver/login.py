@@ -130,11 +130,7 @@ def odbc_string(login: SqlServerLogin, driver: str) -> str:
         login: who and where.
         driver: name of an installed driver, or path of a driver's library.
     """
-    parts = connection_parts(login)
-    if login.authentication == "ActiveDirectoryDefault":
-        # The ODBC driver does not know this way; a token is handed to it beside the string (``connection``).
-        parts.pop("Authentication")
-    return f"DRIVER={{{driver}}};{_joined(parts)};APP=billsync"
+    return f"DRIVER={{{driver}}};{_joined(connection_parts(login))};APP=billsync"
 
 
 def sqlalchemy_url(login: SqlServerLogin) -> str:

@@ -52,6 +52,13 @@ class Warehouse(Protocol):
     def stream(self, sql: str, params: Sequence[object] = ()) -> Iterator[dict[str, object]]:
         """Like ``fetch``, row by row: for results that need not be held in memory at once."""
 
+    def sole_dbt_run(self) -> AbstractContextManager[None]:
+        """Keep every other dbt run of ours out of this database inside the block, whatever ledger it works with.
+
+        Raises:
+            TransientError: another one does not end within the wait.
+        """
+
     def reading(self) -> AbstractContextManager[None]:
         """Make many calls of ``fetch`` cheap: what opening costs is paid once for all of them inside the block."""
 

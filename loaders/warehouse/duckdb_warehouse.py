@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,6 +91,10 @@ class DuckDBWarehouse:
             names = [column[0] for column in cursor.description or ()]
             while rows := cursor.fetchmany(_ROWS_AT_ONCE):
                 yield from (dict(zip(names, row, strict=True)) for row in rows)
+
+    def sole_dbt_run(self) -> AbstractContextManager[None]:
+        """Nothing to do: DuckDB's file has one writer."""
+        return nullcontext()
 
     @contextmanager
     def reading(self) -> Iterator[None]:

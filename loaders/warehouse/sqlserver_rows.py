@@ -7,7 +7,7 @@ What stays out: SQL (``sqlserver_sql``) and connections (``sqlserver_warehouse``
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -26,6 +26,9 @@ BYTES_AT_ONCE: Final = 4 * 1024 * 1024
 
 JSON_TEXT_LENGTH: Final = 4000
 """Characters of one JSON value."""
+
+STAND_INS: Final = {character: chr(0xE000 + ord(character)) for character in '"\\\n\r\t'}
+"""What travels in place of characters that JSON escapes, from Unicode's private area."""
 
 _MICROSECONDS_PER_DAY: Final = 86_400_000_000
 
@@ -80,16 +83,35 @@ def pieces_of(batch: pa.RecordBatch) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count > 1}
 
 
-def as_json(batch: pa.RecordBatch, pieces: Mapping[str, int]) -> str:
+def escaped_of(batch: pa.RecordBatch) -> frozenset[str]:
+    """Columns whose texts hold what JSON escapes, and no stand-in of it.
+
+    SQL Server itself takes the escapes away, but a server that only speaks T-SQL was seen to leave them in.
+    """
+    texts = [field.name for field in batch.schema if pa.types.is_string(field.type)]
+    escaped = [name for name in texts if _holds_any(batch.column(name), STAND_INS)]
+    return frozenset(name for name in escaped if not _holds_any(batch.column(name), STAND_INS.values()))
+
+
+def _holds_any(column: pa.Array, characters: Iterable[str]) -> bool:
+    return any(pc.any(pc.match_substring(column, character)).as_py() for character in characters)
+
+
+def as_json(batch: pa.RecordBatch, pieces: Mapping[str, int], escaped: Collection[str] = ()) -> str:
     """A batch as a JSON array of rows, each an array of values; days and instants as ISO text.
 
     Args:
         batch: the rows.
         pieces: from ``pieces_of``; a text's further pieces follow behind the columns.
+        escaped: from ``escaped_of``; there stand-ins take the place of what JSON escapes.
     """
-    columns = [_plain(batch.column(name)) for name in batch.schema.names]
+    whole_columns = {name: _plain(batch.column(name)) for name in batch.schema.names}
+    for name in escaped:
+        for character, stand_in in STAND_INS.items():
+            whole_columns[name] = pc.replace_substring(whole_columns[name], character, stand_in)
+    columns = list(whole_columns.values())
     for name, count in pieces.items():
-        whole = batch.column(name)
+        whole = whole_columns[name]
         columns[batch.schema.names.index(name)] = pc.utf8_slice_codeunits(whole, 0, JSON_TEXT_LENGTH)
         columns += [
             pc.utf8_slice_codeunits(whole, number * JSON_TEXT_LENGTH, (number + 1) * JSON_TEXT_LENGTH)

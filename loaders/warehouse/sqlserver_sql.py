@@ -7,18 +7,25 @@ What belongs here: pure functions from the written schema to statements. What st
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from types import MappingProxyType
 from typing import Final
 
 from loaders.warehouse.schema import ColumnType, RawTable
+from loaders.warehouse.sqlserver_rows import STAND_INS
 
 DATABASE_FACTS: Final = (
     "select cast(databasepropertyex(db_name(), 'Collation') as nvarchar(128)) as collation_name, "
     "datalength(N'a') as letter_size"
 )
 """What decides how texts are kept and measured."""
+
+TAKE_DBT_LOCK: Final = (
+    "declare @answer int; exec @answer = sp_getapplock @Resource = N'billsync_dbt', @LockMode = N'Exclusive', "
+    "@LockOwner = N'Session', @LockTimeout = ?; select @answer as answer"
+)
+RELEASE_DBT_LOCK: Final = "exec sp_releaseapplock @Resource = N'billsync_dbt', @LockOwner = N'Session'"
 
 TEXT_LENGTH: Final = 400
 """Characters of a text column; a longer text widens its column when it arrives, it is never cut."""
@@ -56,7 +63,7 @@ def create_table(table: RawTable, *, is_utf8: bool) -> str:
 def create_index(table: RawTable) -> str | None:
     """The statement that puts a new raw table in order; None for a table without a day."""
     key = next((name for name in CLUSTERED_BY if name in table.column_names), None)
-    return key and f"create clustered index cx_{table.name} on raw.{table.name} ({key})"
+    return key and f"create clustered index cx_{table.name} on raw.{table.name} ({key}) with (data_compression = page)"
 
 
 def widen_column(table: RawTable, column: str, *, is_utf8: bool) -> str:
@@ -70,7 +77,9 @@ def delete_rows(table: RawTable, predicate: str) -> str:
     return f"delete from raw.{table.name} where {predicate}"  # noqa: S608 - names are ours, values are parameters
 
 
-def insert_rows(table: RawTable, pieces: Mapping[str, int] = MappingProxyType({})) -> str:
+def insert_rows(
+    table: RawTable, pieces: Mapping[str, int] = MappingProxyType({}), escaped: Collection[str] = ()
+) -> str:
     """The insert of one batch: a JSON array of rows, each an array of values in the table's column order.
 
     OPENJSON takes thousands of rows in one parameter, where a statement takes 2,100 parameters at most, and types
@@ -80,6 +89,7 @@ def insert_rows(table: RawTable, pieces: Mapping[str, int] = MappingProxyType({}
         table: the table.
         pieces: columns whose texts come in several pieces, with how many: the first in the column's place, the others
             behind all columns, in this mapping's order (see ``sqlserver_rows.as_json``).
+        escaped: columns whose texts come with stand-ins for what JSON escapes.
     """
     # nvarchar(max) whatever the column is: a text that would not fit must be refused by the insert, not cut here.
     typed = [f"{name} {'nvarchar(max)' if kind == 'text' else _TYPES[kind]}" for name, kind in table.columns]
@@ -88,6 +98,10 @@ def insert_rows(table: RawTable, pieces: Mapping[str, int] = MappingProxyType({}
         for number in range(2, count + 1):
             typed.append(f"{name}_{number} nvarchar(max)")
             values[name] += f" + coalesce({name}_{number}, N'')"
+    for name in escaped:
+        values[name] = f"({values[name]}) collate Latin1_General_BIN2"
+        for character, stand_in in STAND_INS.items():
+            values[name] = f"replace({values[name]}, nchar({ord(stand_in)}), nchar({ord(character)}))"
     placed = ", ".join(f"{one} '$[{place}]'" for place, one in enumerate(typed))
     return (
         f"insert into raw.{table.name} ({', '.join(values)}) "  # noqa: S608 - names are ours

@@ -10,24 +10,26 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from loaders.errors import PermanentError
-from loaders.sqlserver.connection import ATTEMPTS, connected, repeated
+from loaders.errors import PermanentError, TransientError
+from loaders.sqlserver.connection import ATTEMPTS, connected, repeated, typed_failures
 from loaders.sqlserver.login import SqlServerLogin
 from loaders.warehouse import sqlserver_sql as statements
 from loaders.warehouse.base import RawWrite
 from loaders.warehouse.schema import RAW_TABLES, RawTable
-from loaders.warehouse.sqlserver_rows import Figures, as_json, batches, figures_of, longest_text, pieces_of
+from loaders.warehouse.sqlserver_rows import Figures, as_json, batches, escaped_of, figures_of, longest_text, pieces_of
 
 _ROWS_AT_ONCE: Final = 5000
 _WRITES_AT_ONCE: Final = 200
 _FIND_TABLE: Final = "select 1 as found from INFORMATION_SCHEMA.TABLES where TABLE_SCHEMA = ? and TABLE_NAME = ?"
 _READING: Final = "Reading the warehouse"
 _WRITING: Final = "Writing raw tables"
+_LOCKING: Final = "Taking the database for a dbt run"
+_LOCK_WAIT_SECONDS: Final = 120
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,13 @@ class SqlServerWarehouse:
         """Read rows one by one; see :class:`Warehouse`."""
         held = getattr(self._held, "connection", None)
         if held is not None:
-            yield from self._rows(held, sql, params)
+            try:
+                with typed_failures(self.login, _READING):
+                    yield from self._rows(held, sql, params)
+            except TransientError:
+                # It may be gone: whoever asks again gets a connection of his own.
+                self._held.connection = None
+                raise
             return
         with connected(self.login, _READING, autocommit=True) as connection:
             yield from self._rows(connection, sql, params)
@@ -128,6 +136,26 @@ class SqlServerWarehouse:
                 yield
             finally:
                 self._held.connection = None
+
+    @contextmanager
+    def sole_dbt_run(self) -> Iterator[None]:
+        """Hold the database's application lock for dbt; it goes with its connection, also after a kill."""
+        with connected(self.login, _LOCKING, autocommit=True) as connection:
+            cursor = connection.cursor()
+            cursor.execute(statements.TAKE_DBT_LOCK, [_LOCK_WAIT_SECONDS * 1000])
+            while cursor.description is None and cursor.nextset():
+                pass  # the server's remark that the wait was in vain comes before the answer
+            if int(cursor.fetchone()[0]) < 0:
+                raise TransientError(
+                    _LOCKING,
+                    f"another dbt run works on {self.login.shown} and did not end within {_LOCK_WAIT_SECONDS} seconds",
+                    "Wait for it to end, then run again; the lock of a process that died goes with its connection.",
+                )
+            try:
+                yield
+            finally:
+                with suppress(Exception):  # a connection that is lost has given the lock back
+                    cursor.execute(statements.RELEASE_DBT_LOCK)
 
 
 @dataclass(frozen=True)
@@ -172,8 +200,8 @@ def _insert_file(cursor: Any, table: RawTable, path: Path, storage: TextStorage)
         for column in texts:
             if longest_text(batch.column(column)) > statements.TEXT_LENGTH:
                 _widen(cursor, table, column, storage)
-        pieces = pieces_of(batch)
-        cursor.execute(statements.insert_rows(table, pieces), [as_json(batch, pieces)])
+        pieces, escaped = pieces_of(batch), escaped_of(batch)
+        cursor.execute(statements.insert_rows(table, pieces, escaped), [as_json(batch, pieces, escaped)])
         figures = figures + figures_of(batch, is_utf16=storage.is_utf16)
         if cursor.rowcount != batch.num_rows:
             _compare(table, path.name, Figures(batch.num_rows), Figures(cursor.rowcount))

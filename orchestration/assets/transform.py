@@ -6,20 +6,29 @@ how dbt is run (``dbt_runner``) and how nodes are named (``translation``).
 
 import contextlib
 import io
-from collections.abc import Iterator, Mapping
-from typing import Any
+import logging
+import random
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 import dagster as dg
 from dagster_dbt import dbt_assets
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
-from orchestration.dbt_runner import DbtError, build_args, run_dbt
+from orchestration.dbt_events import DbtEvent
+from orchestration.dbt_runner import DbtError, DbtTarget, build_args, run_dbt
 from orchestration.partitions import run_window
 from orchestration.stages import DBT_STAGES, RATING
 from orchestration.systems import Systems
 from orchestration.translation import BillsyncTranslator, selected_names
 
 DUCKDB_POOL = "duckdb"
+DBT_ATTEMPTS: Final = 3
+DBT_WAIT_SECONDS: Final = 5.0
+
+logger = logging.getLogger(__name__)
+
 DbtEvents = Iterator[dg.Output[Any] | dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckResult | Any]
 
 
@@ -68,10 +77,32 @@ def _run_stage(
     first, last = run_window(context)
     context.log.info("dbt builds %d nodes for %s to %s", len(names), first, last)
     try:
-        for event in run_dbt(systems.dbt, build_args(systems.dbt, first, last), names):
-            message = DbtCoreCliEventMessage(raw_event=event.as_raw_event(), event_history_metadata={})
-            yield from message.to_default_asset_events(
-                manifest=manifest, dagster_dbt_translator=translator, context=context
-            )
+        with systems.warehouse.sole_dbt_run():
+            for event in _attempts(systems.dbt, build_args(systems.dbt, first, last), names):
+                message = DbtCoreCliEventMessage(raw_event=event.as_raw_event(), event_history_metadata={})
+                yield from message.to_default_asset_events(
+                    manifest=manifest, dagster_dbt_translator=translator, context=context
+                )
     except DbtError as error:
         raise dg.Failure(description=str(error), allow_retries=False) from error
+
+
+def _attempts(target: DbtTarget, args: Sequence[str], names: Collection[str]) -> Iterator[DbtEvent]:
+    """Run dbt, and what a lost connection or a deadlock stopped again; a node's error is told only when it stays."""
+    for attempt in range(1, DBT_ATTEMPTS + 1):
+        errors: list[DbtEvent] = []
+        try:
+            for event in run_dbt(target, args, names):
+                if event.is_error:
+                    errors.append(event)
+                else:
+                    yield event
+        except DbtError as error:
+            if attempt == DBT_ATTEMPTS or not error.unfinished:
+                yield from errors
+                raise
+            logger.warning("attempt %d of dbt failed, %d nodes run again: %s", attempt, len(error.unfinished), error)
+            names = error.unfinished
+            time.sleep(random.uniform(0.5, 1) * DBT_WAIT_SECONDS * attempt)  # noqa: S311 - jitter is no secret
+        else:
+            return

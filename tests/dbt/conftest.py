@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,19 @@ DbtCommand = Callable[..., Path]
 def dbt(tmp_path_factory: pytest.TempPathFactory) -> DbtCommand:
     """Run a dbt command in a folder of its own; return its target folder."""
 
-    def run(*arguments: str, warehouse: Path | None = None, folder: Path | None = None) -> Path:
+    def run(
+        *arguments: str,
+        warehouse: Path | None = None,
+        folder: Path | None = None,
+        variables: Mapping[str, str] | None = None,
+    ) -> Path:
         target = folder or tmp_path_factory.mktemp("dbt")
         environment = {
             **os.environ,
             "BILLSYNC_DUCKDB_PATH": str(warehouse or target / "warehouse.duckdb"),
             "BILLSYNC_WAREHOUSE": "duckdb",
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            **(variables or {}),
         }
         script = "import sys; from dbt.cli.main import cli; cli(sys.argv[1:], prog_name='dbt')"
         options = ["--target-path", str(target), "--log-path", str(target), "--profiles-dir", str(PROJECT)]

@@ -14,7 +14,15 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
 MODELS = sorted((PROJECT / "models").rglob("*.sql"))
 
+# Reserved by T-SQL, harmless elsewhere: those that somebody would call a table or a column.
+RESERVED = (
+    "add|authorization|backup|bulk|check|close|column|compute|current|database|default|exit|external|file|function|holdlock|"
+    "identity|index|key|kill|lineno|load|national|off|offsets|open|option|percent|pivot|plan|precision|print|proc|"
+    "procedure|public|read|references|restore|revert|rule|save|schema|securityaudit|session_user|setuser|shutdown|"
+    "statistics|tablesample|textsize|top|tran|transaction|trigger|tsequal|unpivot|use|user|view|waitfor|writetext"
+)
 RULES = {
+    "a reserved word of T-SQL as a name": rf"\bas\s+(?:{RESERVED})\b(?!\s*\()|(?:\bwith|,)\s+(?:{RESERVED})\s+as\s*\(",
     "a cast by ::": r"::",
     "text joined by ||": r"\|\|",
     "a boolean word": r"\b(?:true|false)\b",
@@ -73,9 +81,18 @@ def test_model_text_is_portable(path: Path) -> None:
     assert broken_rules(path, path.read_text(encoding="utf-8")) == []
 
 
+def test_checks_name_nothing_by_a_reserved_word() -> None:
+    pattern = re.compile(RULES["a reserved word of T-SQL as a name"])
+    checks = sorted((PROJECT.parent / "checks").rglob("*.yml"))
+    assert checks
+    assert [path.name for path in checks if pattern.search(own_sql(path.read_text(encoding="utf-8")))] == []
+
+
 @pytest.mark.parametrize(
     ("sql", "rule"),
     [
+        ("select 1 as plan", "a reserved word of T-SQL as a name"),
+        ("with offsets as (select 1 as a) select a from offsets", "a reserved word of T-SQL as a name"),
         ("select a::int from b", "a cast by ::"),
         ("select a || b from c", "text joined by ||"),
         ("select 1 where true", "a boolean word"),

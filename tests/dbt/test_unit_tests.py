@@ -1,4 +1,4 @@
-"""dbt's own unit tests of the models, run on an empty warehouse."""
+"""dbt's own unit tests of the models, run on an empty warehouse of each engine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
+from loaders.sqlserver.login import SqlServerLogin
 from loaders.warehouse import open_warehouse
+from loaders.warehouse.sqlserver_warehouse import SqlServerWarehouse
+from tests.sqlserver import variables
 
 
 @pytest.fixture(scope="module")
@@ -28,5 +31,22 @@ def test_models_give_what_their_unit_tests_say(
 ) -> None:
     folder = dbt("test", "--select", "test_type:unit", warehouse=empty_warehouse, folder=empty_warehouse.parent)
     results = json.loads((folder / "run_results.json").read_text(encoding="utf-8"))["results"]
+    assert {result["unique_id"] for result in results} == set(manifest["unit_tests"])
+    assert {result["status"] for result in results} == {"pass"}
+
+
+@pytest.mark.sqlserver
+def test_models_give_what_their_unit_tests_say_on_sqlserver(
+    dbt: Callable[..., Path],
+    sqlserver_database: SqlServerLogin,
+    manifest: dict[str, Any],
+    tmp_path: Path,
+) -> None:
+    SqlServerWarehouse(sqlserver_database).ensure_raw_schema()
+    there = variables(sqlserver_database)
+    dbt("seed", folder=tmp_path, variables=there)
+    dbt("run", "--empty", folder=tmp_path, variables=there)
+    dbt("test", "--select", "test_type:unit", folder=tmp_path, variables=there)
+    results = json.loads((tmp_path / "run_results.json").read_text(encoding="utf-8"))["results"]
     assert {result["unique_id"] for result in results} == set(manifest["unit_tests"])
     assert {result["status"] for result in results} == {"pass"}

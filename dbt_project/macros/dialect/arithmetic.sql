@@ -58,3 +58,11 @@
 {% macro default__integer_divide(numerator, denominator) %}(({{ numerator }}) // ({{ denominator }})){% endmacro %}
 {% macro sqlserver__integer_divide(numerator, denominator) %}(({{ numerator }}) / ({{ denominator }})){% endmacro %}
 {% macro spark__integer_divide(numerator, denominator) %}(({{ numerator }}) div ({{ denominator }})){% endmacro %}
+
+{# A decimal of fewer places, rounded half away from zero. Servers that only speak T-SQL leave a column's places as they
+   are when it is cast alone, so there the rounding is said. #}
+{% macro rounded(expression, precision, scale) %}{{ adapter.dispatch('rounded')(expression, precision, scale) }}{% endmacro %}
+{% macro default__rounded(expression, precision, scale) %}cast({{ expression }} as decimal({{ precision }}, {{ scale }})){% endmacro %}
+{% macro sqlserver__rounded(expression, precision, scale) -%}
+    cast(round({{ expression }}, {{ scale }}) as decimal({{ precision }}, {{ scale }}))
+{%- endmacro %}

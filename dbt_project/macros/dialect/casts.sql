@@ -2,11 +2,22 @@
    what differs is empty text (SQL Server casts '' to 0 and to 1900-01-01), hence clean_text everywhere. #}
 
 {% macro safe_decimal(expression, precision=18, scale=6) -%}
+    {{ adapter.dispatch('safe_decimal')(expression, precision, scale) }}
+{%- endmacro %}
+{% macro default__safe_decimal(expression, precision, scale) -%}
     try_cast({{ clean_text(expression) }} as decimal({{ precision }}, {{ scale }}))
+{%- endmacro %}
+{# try_cast only asks: servers that only speak T-SQL give its decimals eight places, whatever scale is written. #}
+{% macro sqlserver__safe_decimal(expression, precision, scale) -%}
+    {%- set type = "decimal(" ~ precision ~ ", " ~ scale ~ ")" -%}
+    cast(
+        case when try_cast({{ clean_text(expression) }} as {{ type }}) is not null then {{ clean_text(expression) }} end
+        as {{ type }}
+    )
 {%- endmacro %}
 
 {% macro safe_integer(expression) -%}
-    cast(try_cast({{ clean_text(expression) }} as decimal(18, 0)) as integer)
+    cast({{ safe_decimal(expression, 18, 0) }} as integer)
 {%- endmacro %}
 
 {# An ISO date, alone or at the head of an ISO instant. #}

@@ -40,11 +40,11 @@
 {% macro market_time_to_utc(expression) -%}
     {%- set text = clean_text(expression) -%}
     {{ add_minutes(
-        "try_cast(" ~ concat_text([
+        "try_cast(nullif(" ~ concat_text([
             "substring(" ~ text ~ ", 1, 4)", "'-'", "substring(" ~ text ~ ", 5, 2)", "'-'",
             "substring(" ~ text ~ ", 7, 2)", "' '", "substring(" ~ text ~ ", 9, 2)", "':'",
             "substring(" ~ text ~ ", 11, 2)", "':'", "coalesce(nullif(substring(" ~ text ~ ", 13, 2), ''), '00')",
-        ]) ~ " as " ~ instant_type() ~ ")", -600) }}
+        ]) ~ ", concat('-- :', ':00')) as " ~ instant_type() ~ ")", -600) }}
 {%- endmacro %}
 
 {# The end of a market day (24:00, UTC+10) as a UTC instant. #}

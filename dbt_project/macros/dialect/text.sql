@@ -31,7 +31,18 @@
 {# A stable key: the first 32 hexadecimal digits of SHA-256, the same on every engine for ASCII text. #}
 {% macro text_hash(expression) %}{{ adapter.dispatch('text_hash')(expression) }}{% endmacro %}
 {% macro default__text_hash(expression) %}substring(sha256({{ expression }}), 1, 32){% endmacro %}
+{# Digit by digit: servers that only speak T-SQL do not know convert(.., 2), which writes binary as hexadecimal. The
+   expression must not be an aggregate, as it stands inside a subquery. #}
 {% macro sqlserver__text_hash(expression) -%}
-    lower(substring(convert(varchar(64), hashbytes('SHA2_256', cast({{ expression }} as varchar(max))), 2), 1, 32))
+    (
+        select string_agg(concat(
+            substring('0123456789abcdef', octets.octet / 16 + 1, 1), substring('0123456789abcdef', octets.octet % 16 + 1, 1)
+        ), '') within group (order by octets.place)
+        from (
+            select places.place, cast(substring(hashed.digest, places.place, 1) as int) as octet
+            from (select hashbytes('SHA2_256', cast({{ expression }} as varchar(max))) as digest) as hashed
+            cross join (values {% for place in range(1, 17) %}({{ place }}){{ ", " if not loop.last }}{% endfor %}) as places (place)
+        ) as octets
+    )
 {%- endmacro %}
 {% macro spark__text_hash(expression) %}substring(sha2({{ expression }}, 256), 1, 32){% endmacro %}

@@ -5,9 +5,9 @@
     {{ to_the_cent("cast(" ~ quantity ~ " as " ~ kwh_type() ~ ") * cast(" ~ unit_price ~ " as " ~ unit_price_type() ~ ")") }}
 {%- endmacro %}
 
-{# A decimal rounded to the cent. A cast between decimals rounds half away from zero on every engine we support. #}
+{# A decimal rounded to the cent, half away from zero. #}
 {% macro to_the_cent(value) -%}
-    cast({{ value }} as {{ line_amount_type() }})
+    {{ rounded(value, 18, 2) }}
 {%- endmacro %}
 
 {# The GST of an amount, exact. #}

@@ -105,7 +105,7 @@
 {%- endmacro %}
 
 {# A number of kWh or kW as people write it: three decimals. #}
-{% macro three_decimals(expression) %}{{ text_of("cast(" ~ expression ~ " as decimal(18, 3))") }}{% endmacro %}
+{% macro three_decimals(expression) %}{{ text_of(rounded(expression, 18, 3)) }}{% endmacro %}
 
 {# The nine columns of a problem about a run of days of one channel. #}
 {% macro channel_problem_columns(rule_code, detail, contract_id=none) %}

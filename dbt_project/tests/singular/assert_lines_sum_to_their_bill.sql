@@ -33,6 +33,6 @@ where
         bills.status <> 'NOT_PRICEABLE'
         and (
             bills.total_ex_gst_aud <> coalesce(lines.lines_ex_gst_aud, 0)
-            or bills.gst_aud <> cast(coalesce(lines.lines_gst_aud, 0) as decimal(18, 2))
+            or bills.gst_aud <> {{ to_the_cent('coalesce(lines.lines_gst_aud, 0)') }}
         )
     )

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
-from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import Engine
 
 from loaders.errors import PermanentError
 from loaders.exception_queue import ExceptionQueue, MergeCounts, exception_id_of, is_in_scope
-from loaders.operational_db import open_engine, upgrade
 
 DAY = date(2026, 3, 5)
 NEXT_DAY = date(2026, 3, 6)
@@ -36,10 +35,8 @@ def scope_of(row: dict[str, object]) -> dict[str, object]:
 
 
 @pytest.fixture
-def queue(tmp_path: Path) -> ExceptionQueue:
-    engine = open_engine(f"sqlite:///{tmp_path}/operations.db")
-    upgrade(engine)
-    return ExceptionQueue(engine)
+def queue(operations: Engine) -> ExceptionQueue:
+    return ExceptionQueue(operations)
 
 
 def merge(queue: ExceptionQueue, detected: list[dict[str, object]], scope: list[dict[str, object]] | None = None,

@@ -1,4 +1,4 @@
-{{ config(tags=['rating']) }}
+{{ config(tags=['rating'], table_refresh_method='dml') }}
 {%- set fill_texts = [] %}
 {%- for column in half_hour_columns() %}
 {%- do fill_texts.extend(["'|'", text_of("estimates." ~ column)]) %}

@@ -27,7 +27,7 @@ gap_days as (
     group by nmi, nmi_suffix, market_date
 ),
 
-offsets as (
+day_offsets as (
     {% for days in [-1, 0, 1, 7, 14, 21, 28, 364] -%}
     select {{ days }} as day_offset{{ " union all" if not loop.last }}
     {% endfor %}
@@ -37,10 +37,10 @@ wanted_days as (
     select
         gap_days.nmi,
         gap_days.nmi_suffix,
-        {{ add_days('gap_days.market_date', '-1 * offsets.day_offset') }} as market_date
+        {{ add_days('gap_days.market_date', '-1 * day_offsets.day_offset') }} as market_date
     from gap_days
-    cross join offsets
-    group by gap_days.nmi, gap_days.nmi_suffix, {{ add_days('gap_days.market_date', '-1 * offsets.day_offset') }}
+    cross join day_offsets
+    group by gap_days.nmi, gap_days.nmi_suffix, {{ add_days('gap_days.market_date', '-1 * day_offsets.day_offset') }}
 ),
 
 lending_days as (

@@ -30,23 +30,31 @@ site_days as (
 ),
 
 -- Joining texts in order is slow on millions of groups, and few sites have more than two channels of general usage.
-candidates as (
+hash_texts as (
     select
         contract_id,
         market_date,
-        {{ text_hash(concat_text(["first_basis_hash", "','", "last_basis_hash"])) }} as basis_hash
+        {{ concat_text(["first_basis_hash", "','", "last_basis_hash"]) }} as hashes_text
     from site_days
     where channel_count <= 2
     union all
     select
         channel_days.contract_id,
         channel_days.market_date,
-        {{ text_hash(join_text('channel_days.basis_hash', ',', 'channel_days.nmi_suffix')) }} as basis_hash
+        {{ join_text('channel_days.basis_hash', ',', 'channel_days.nmi_suffix') }} as hashes_text
     from channel_days
     inner join site_days
         on channel_days.contract_id = site_days.contract_id and channel_days.market_date = site_days.market_date
     where site_days.channel_count > 2
     group by channel_days.contract_id, channel_days.market_date
+),
+
+candidates as (
+    select
+        contract_id,
+        market_date,
+        {{ text_hash('hashes_text') }} as basis_hash
+    from hash_texts
 )
 {%- if stored %},
 

@@ -14,48 +14,59 @@
     'actual_interval_count', 'substituted_interval_count', 'estimated_interval_count', 'missing_interval_count',
     'unknown_quality_interval_count',
 ] %}
-{%- set record_key = ['billing_day', 'source', 'file_name', 'line_number'] %}
+{#- Values are joined and summed by a number of their record, not by the texts that name it. #}
+{%- set record_number -%}
+    row_number() over (
+        order by records.billing_day, records.source, records.file_name, records.line_number
+    ) as record_number
+{%- endset %}
 -- One row per channel-day of energy: its current read version as 48 half hours of kWh, exact, with the quality of its
 -- intervals counted. The values are split once, here; every later model works on these columns (half_hours_of).
 -- An interval of no known quality (left out by the 400 records of a V day, or under a flag nobody knows) counts as
 -- estimated, as nothing says it is better, and again in unknown_quality_interval_count.
 -- depends_on: {{ ref('int_channel_days__touched') }}
 with odd_records as (
-    {{ current_records('ODD', 'records.values_text') }}
+    {{ current_records('ODD', 'records.values_text, ' ~ record_number) }}
 ),
 
 odd_values as (
-    {{ split_record('odd_records', record_key + ['interval_length_minutes', 'quality_flag', 'kwh_factor']) }}
+    {{ split_record('odd_records', ['record_number', 'interval_length_minutes', 'quality_flag', 'kwh_factor']) }}
+),
+
+odd_events as (
+    select
+        odd_records.record_number,
+        events.first_interval,
+        events.last_interval,
+        events.quality_flag
+    from odd_records
+    inner join {{ ref('int_interval_events__clip') }} as events
+        on
+            odd_records.billing_day = events.billing_day
+            and odd_records.source = events.source
+            and odd_records.file_name = events.file_name
+            and odd_records.line_number = events.parent_line_number
 ),
 
 odd_intervals as (
     select
-        odd_values.billing_day,
-        odd_values.source,
-        odd_values.file_name,
-        odd_values.line_number,
+        odd_values.record_number,
         {{ integer_divide('(odd_values.ordinal - 1) * odd_values.interval_length_minutes', '30') }} + 1 as half_hour,
         coalesce(events.quality_flag, odd_values.quality_flag) as quality_flag,
         case
             when coalesce(events.quality_flag, odd_values.quality_flag) = 'N' then null
-            else cast({{ safe_decimal('odd_values.value_text', 23, 14) }} * odd_values.kwh_factor as {{ kwh_type() }})
+            else cast(cast({{ clean_text('odd_values.value_text') }} as {{ kwh_type() }}) * odd_values.kwh_factor as {{ kwh_type() }})
         end as interval_kwh
     from odd_values
-    left join {{ ref('int_interval_events__clip') }} as events
+    left join odd_events as events
         on
-            odd_values.billing_day = events.billing_day
-            and odd_values.source = events.source
-            and odd_values.file_name = events.file_name
-            and odd_values.line_number = events.parent_line_number
+            odd_values.record_number = events.record_number
             and odd_values.ordinal between events.first_interval and events.last_interval
 ),
 
 odd_half_hours as (
     select
-        billing_day,
-        source,
-        file_name,
-        line_number,
+        record_number,
         half_hour,
         cast(sum(interval_kwh) as {{ kwh_type() }}) as half_hour_kwh,
         sum(case when interval_kwh is null then 0 when quality_flag = 'A' then 1 else 0 end) as actual_count,
@@ -68,15 +79,12 @@ odd_half_hours as (
             else 1
         end) as unknown_quality_count
     from odd_intervals
-    group by billing_day, source, file_name, line_number, half_hour
+    group by record_number, half_hour
 ),
 
 odd_days as (
     select
-        billing_day,
-        source,
-        file_name,
-        line_number,
+        record_number,
         {%- for column in half_hour_columns() %}
         coalesce(max(case when half_hour = {{ loop.index }} then half_hour_kwh end), 0) as {{ column }},
         {%- endfor %}
@@ -85,7 +93,7 @@ odd_days as (
         cast(sum(missing_count) as integer) as missing_interval_count,
         cast(sum(unknown_quality_count) as integer) as unknown_quality_interval_count
     from odd_half_hours
-    group by billing_day, source, file_name, line_number
+    group by record_number
 ),
 
 split_days as (
@@ -104,11 +112,7 @@ split_days as (
         odd_days.unknown_quality_interval_count
     from odd_records
     inner join odd_days
-        on
-            odd_records.billing_day = odd_days.billing_day
-            and odd_records.source = odd_days.source
-            and odd_records.file_name = odd_days.file_name
-            and odd_records.line_number = odd_days.line_number
+        on odd_records.record_number = odd_days.record_number
     {%- for way in (['PLAIN', 'FINE'] if has_plain_way() else []) %}
     union all
     select

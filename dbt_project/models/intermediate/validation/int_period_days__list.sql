@@ -5,7 +5,7 @@ with digits as (
     {% endfor %}
 ),
 
-offsets as (
+day_offsets as (
     select thousands.digit * 1000 + hundreds.digit * 100 + tens.digit * 10 + ones.digit as day_offset
     from digits as ones
     cross join digits as tens
@@ -20,7 +20,7 @@ bounds as (
     from {{ ref('int_bill_periods__due') }}
 )
 
-select {{ add_days('bounds.first_date', 'offsets.day_offset') }} as market_date
+select {{ add_days('bounds.first_date', 'day_offsets.day_offset') }} as market_date
 from bounds
-cross join offsets
-where offsets.day_offset <= {{ days_between('bounds.first_date', 'bounds.last_date') }}
+cross join day_offsets
+where day_offsets.day_offset <= {{ days_between('bounds.first_date', 'bounds.last_date') }}

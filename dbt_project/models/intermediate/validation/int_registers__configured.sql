@@ -1,3 +1,4 @@
+{{ config(table_refresh_method='dml') }}
 -- One row per NMI and channel that the retailer database has a register for, and the days one of its devices is there.
 select
     devices.nmi,

@@ -1,4 +1,4 @@
-{{ config(materialized='table') }}
+{{ config(materialized='table', table_refresh_method='dml') }}
 -- One row per meter reading order that SAP sent by SOAP and has not withdrawn, completed from what is known here, since
 -- such an order names a device and a register but no contract, no period and no previous reading.
 --

@@ -6,12 +6,10 @@ import os
 import subprocess
 import sys
 from datetime import date
-from pathlib import Path
 
 import pytest
 from sqlalchemy.engine import Engine
 
-from loaders.operational_db import open_engine, upgrade
 from loaders.sap_isu.lease import (
     Lease,
     LeaseHeldError,
@@ -26,10 +24,8 @@ NAMES = (day_lease(date(2026, 3, 5)), day_lease(date(2026, 3, 6)))
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Engine:
-    engine = open_engine(f"sqlite:///{tmp_path}/operations.db")
-    upgrade(engine)
-    return engine
+def engine(operations: Engine) -> Engine:
+    return operations
 
 
 def holder_of_ended_process() -> str:

@@ -8,8 +8,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import Engine
 
-from loaders.operational_db import open_engine, upgrade
 from loaders.sap_isu.judgement import PlanStep
 from loaders.sap_isu.lease import Lease
 from loaders.sap_isu.ledger import Ledger
@@ -34,10 +34,8 @@ def planned(value: str = "100", register: str = "001", device: str = "0000000000
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    engine = open_engine(f"sqlite:///{tmp_path}/operations.db")
-    upgrade(engine)
-    return Ledger(engine, actor="run-1")
+def ledger(operations: Engine) -> Ledger:
+    return Ledger(operations, actor="run-1")
 
 
 def send_all(ledger: Ledger, plan_id: str) -> list[str]:
