@@ -72,7 +72,8 @@ def plain(value: object) -> object:
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     root = tmp_path_factory.mktemp("pair")
     with scratch_database() as login, sandboxed(root / "duckdb") as first, sandboxed(root / "sqlserver") as second:
-        on_server = OnSqlServer(second.root, {**second.environment, **variables(login)}, login)
+        own = {**second.environment, **variables(login), "BILLSYNC_LEDGER_URL": "sqlserver"}
+        on_server = OnSqlServer(second.root, own, login)
         for retailer in (first, on_server):
             retailer.run(DAY)
         yield Pair(first, on_server)
