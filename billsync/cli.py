@@ -300,7 +300,7 @@ def doctor(as_json: bool) -> None:  # noqa: FBT001 - see run
         click.echo(json.dumps([vars(finding) for finding in findings], indent=2))
     else:
         click.echo("\n".join(line for finding in findings for line in finding.lines()))
-    if any(not finding.ok for finding in findings):
+    if any(not finding.ok and not finding.is_warning for finding in findings):
         sys.exit(NOT_COMPLETE)
 
 

@@ -91,3 +91,18 @@
         {{ dbt_sqlserver.sqlserver__reconcile_indexes(relation) }}
     {%- endif -%}
 {%- endmacro %}
+
+{# No index on a column without a length, which SQL Server refuses in a key: a raw column that a long text has widened
+   hands its type down to the models. The index is for speed alone, so the day goes on without it. #}
+{% macro sqlserver__get_create_index_sql(relation, index_dict) -%}
+    if not exists (
+        select 1 from sys.columns
+        where
+            object_id = object_id('{{ relation.include(database=False) }}')
+            and max_length = -1
+            and name in ('{{ index_dict["columns"] | join("', '") }}')
+    )
+    begin
+    {{ dbt_sqlserver.sqlserver__get_create_index_sql(relation, index_dict) }}
+    end
+{%- endmacro %}
