@@ -46,7 +46,11 @@ class Finding:
         """The finding for a person."""
         if self.ok:
             return [f"ok    {self.what}{': ' + self.why if self.why else ''}"]
-        return [f"{'WARN' if self.is_warning else 'FAIL'}  {self.what}", f"      why: {self.why}", f"      fix: {self.fix}"]
+        return [
+            f"{'WARN' if self.is_warning else 'FAIL'}  {self.what}",
+            f"      why: {self.why}",
+            f"      fix: {self.fix}",
+        ]
 
 
 def examine(environ: Mapping[str, str]) -> list[Finding]:
