@@ -33,7 +33,7 @@ def create_index(table: str, columns: list[str]) -> str:
     """What our macro makes of the adapter's statement."""
     source = (PROJECT / "macros" / "materialization" / "sqlserver_relations.sql").read_text("utf-8")
     environment = Environment(extensions=["jinja2.ext.do"])
-    environment.globals["dbt_sqlserver"] = SimpleNamespace(
+    environment.globals["dbt"] = SimpleNamespace(
         sqlserver__get_create_index_sql=lambda relation, index: (
             f"create index ix_{relation} on {relation} ({', '.join(index['columns'])});"
         )

@@ -88,7 +88,7 @@
 {# An older server keeps the indexes that a table was built with: it shortens their names, by which they are compared. #}
 {% macro sqlserver__reconcile_indexes(relation) -%}
     {%- if sqlserver__server_major_version() >= 13 -%}
-        {{ dbt_sqlserver.sqlserver__reconcile_indexes(relation) }}
+        {{ dbt.sqlserver__reconcile_indexes(relation) }}
     {%- endif -%}
 {%- endmacro %}
 
@@ -103,6 +103,6 @@
             and name in ('{{ index_dict["columns"] | join("', '") }}')
     )
     begin
-    {{ dbt_sqlserver.sqlserver__get_create_index_sql(relation, index_dict) }}
+    {{ dbt.sqlserver__get_create_index_sql(relation, index_dict) }}
     end
 {%- endmacro %}
