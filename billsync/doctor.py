@@ -33,18 +33,24 @@ class Finding:
         what: what was looked at.
         why: what was found.
         fix: what to do; empty when it is fit.
+        is_warning: whether a day can run although it is not fit.
     """
 
     ok: bool
     what: str
     why: str = ""
     fix: str = ""
+    is_warning: bool = False
 
     def lines(self) -> list[str]:
         """The finding for a person."""
         if self.ok:
             return [f"ok    {self.what}{': ' + self.why if self.why else ''}"]
-        return [f"FAIL  {self.what}", f"      why: {self.why}", f"      fix: {self.fix}"]
+        return [
+            f"{'WARN' if self.is_warning else 'FAIL'}  {self.what}",
+            f"      why: {self.why}",
+            f"      fix: {self.fix}",
+        ]
 
 
 def examine(environ: Mapping[str, str]) -> list[Finding]:
@@ -148,6 +154,35 @@ def _warehouse(settings: Settings, _environ: Mapping[str, str]) -> Iterator[Find
     yield Finding(ok=True, what="warehouse", why=f"{shown_warehouse(settings)}, {rows[0]['tables']} tables and views")
 
 
+def _database_options(settings: Settings, _environ: Mapping[str, str]) -> Iterator[Finding]:
+    """What a database administrator decides for the database on SQL Server; a day runs under any."""
+    if settings.warehouse != "sqlserver":
+        return
+    from billsync.warehouse import warehouse_of  # noqa: PLC0415 - see _guarded
+    from loaders.errors import PermanentError  # noqa: PLC0415 - see _guarded
+    from loaders.warehouse.sqlserver_sql import IGNORES_CASE, READS_SNAPSHOTS  # noqa: PLC0415 - see _guarded
+
+    warehouse = warehouse_of(settings)
+    for what, query, wanted, why, fix in (
+        ("read-committed snapshot", READS_SNAPSHOTS, 1, "off: who reads the marts waits for a run, and a run for him",
+         "alter database … set read_committed_snapshot on (deploy/sqlserver/database.sql)"),
+        ("collation", IGNORES_CASE, 0, "ignores case: plans, files or ids whose names differ only in case become one",
+         "make the database with a collation that compares by code (deploy/sqlserver/database.sql)"),
+    ):  # fmt: skip
+        try:
+            rows = warehouse.fetch(query)
+        except PermanentError as error:
+            yield Finding(ok=False, what=what, why=f"the server does not tell ({error.why})", fix=fix, is_warning=True)
+            continue
+        answer = rows[0]["answer"] if rows else None
+        if answer is None:
+            yield Finding(ok=False, what=what, why="the server does not tell", fix=f"see that it is so: {fix}",
+                          is_warning=True)  # fmt: skip
+        else:
+            fit = int(str(answer)) == wanted
+            yield Finding(ok=fit, what=what, why="as it should be" if fit else why, fix=fix, is_warning=not fit)
+
+
 def _ledger(settings: Settings, _environ: Mapping[str, str]) -> Iterator[Finding]:
     from sqlalchemy.engine import make_url  # noqa: PLC0415 - see _guarded
 
@@ -247,6 +282,6 @@ def _served_later(settings: Settings) -> bool:
 
 Check = Callable[[Settings, Mapping[str, str]], Iterator[Finding]]
 CHECKS: Final[tuple[Check, ...]] = (
-    _configuration, _stored_values, _versions, _state_folder, _sandbox, _warehouse, _ledger, _landing,
-    _buckets, _retailer_database, _apis, _alerts, _robots,
+    _configuration, _stored_values, _versions, _state_folder, _sandbox, _warehouse, _database_options,
+    _ledger, _landing, _buckets, _retailer_database, _apis, _alerts, _robots,
 )  # fmt: skip

@@ -21,14 +21,30 @@ DATABASE_FACTS: Final = (
 )
 """What decides how texts are kept and measured."""
 
+READS_SNAPSHOTS: Final = (
+    "select cast(is_read_committed_snapshot_on as int) as answer from sys.databases where name = db_name()"
+)
+"""1 where readers see the last committed rows instead of waiting for a writer."""
+
+IGNORES_CASE: Final = "select case when 'a' = 'A' then 1 else 0 end as answer"
+"""1 where the database's collation takes both for one; texts without a column have the database's collation."""
+
+_NAME_LOCK: Final = "declare @resource nvarchar(255) = N'billsync_dbt ' + db_name();"
 TAKE_DBT_LOCK: Final = (
-    "declare @answer int; exec @answer = sp_getapplock @Resource = N'billsync_dbt', @LockMode = N'Exclusive', "
+    f"{_NAME_LOCK} declare @answer int; exec @answer = sp_getapplock @Resource = @resource, @LockMode = N'Exclusive', "
     "@LockOwner = N'Session', @LockTimeout = ?; select @answer as answer"
 )
-RELEASE_DBT_LOCK: Final = "exec sp_releaseapplock @Resource = N'billsync_dbt', @LockOwner = N'Session'"
+"""The lock is named after its database, to which SQL Server ties it anyhow; servers that only speak T-SQL do not."""
+RELEASE_DBT_LOCK: Final = f"{_NAME_LOCK} exec sp_releaseapplock @Resource = @resource, @LockOwner = N'Session'"
 
 TEXT_LENGTH: Final = 400
 """Characters of a text column; a longer text widens its column when it arrives, it is never cut."""
+
+KEY_TEXT: Final = frozenset({"nmi", "nmi_suffix", "contract_id"})
+KEY_LENGTH: Final = 200
+"""Characters of a column that stands in the key of an index with others like it: two of them and a date fit into a
+clustered key's 900 bytes, three into the 1,700 of another index. A longer one widens its column as any text does, and
+then the models' indexes on it are left out (``sqlserver__get_create_index_sql``): they are for speed alone."""
 
 LONG_TEXT: Final = frozenset({"values_text", "record_text", "content_json"})
 """Columns whose texts are long by nature."""
@@ -39,6 +55,11 @@ CLUSTERED_BY: Final = ("billing_day", "market_date")
 _TYPES: Final[Mapping[ColumnType, str]] = {"integer": "bigint", "date": "date", "timestamp": "datetime2(6)"}
 
 
+def text_length(column: str) -> int:
+    """Characters that a text column takes before it has to be widened."""
+    return KEY_LENGTH if column in KEY_TEXT else TEXT_LENGTH
+
+
 def column_type(name: str, kind: ColumnType, *, is_utf8: bool, is_long: bool = False) -> str:
     """The type of a raw column.
 
@@ -46,11 +67,11 @@ def column_type(name: str, kind: ColumnType, *, is_utf8: bool, is_long: bool = F
         name: the column.
         kind: its kind in the written schema.
         is_utf8: whether the database's collation keeps every character in varchar; otherwise nvarchar does.
-        is_long: whether the column has been widened for a text beyond ``TEXT_LENGTH``.
+        is_long: whether the column has been widened for a text beyond ``text_length``.
     """
     if kind != "text":
         return _TYPES[kind]
-    length = "max" if is_long or name in LONG_TEXT else str(TEXT_LENGTH)
+    length = "max" if is_long or name in LONG_TEXT else str(text_length(name))
     return f"varchar({length})" if is_utf8 else f"nvarchar({length})"
 
 

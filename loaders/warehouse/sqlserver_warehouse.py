@@ -198,7 +198,7 @@ def _insert_file(cursor: Any, table: RawTable, path: Path, storage: TextStorage)
     texts = [name for name, kind in table.columns if kind == "text"]
     for batch in batches(path, table):
         for column in texts:
-            if longest_text(batch.column(column)) > statements.TEXT_LENGTH:
+            if longest_text(batch.column(column)) > statements.text_length(column):
                 _widen(cursor, table, column, storage)
         pieces, escaped = pieces_of(batch), escaped_of(batch)
         cursor.execute(statements.insert_rows(table, pieces, escaped), [as_json(batch, pieces, escaped)])

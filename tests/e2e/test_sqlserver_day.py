@@ -18,6 +18,7 @@ import pytest
 from loaders.sqlserver.login import SqlServerLogin
 from tests.e2e.harness import Retailer, Row, assert_balanced, differences, sandboxed
 from tests.sqlserver import execute, scratch_database, variables
+from tests.tcp_proxy import proxy_to
 
 pytestmark = [pytest.mark.e2e, pytest.mark.sqlserver]
 
@@ -72,7 +73,8 @@ def plain(value: object) -> object:
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     root = tmp_path_factory.mktemp("pair")
     with scratch_database() as login, sandboxed(root / "duckdb") as first, sandboxed(root / "sqlserver") as second:
-        on_server = OnSqlServer(second.root, {**second.environment, **variables(login)}, login)
+        own = {**second.environment, **variables(login), "BILLSYNC_LEDGER_URL": "sqlserver"}
+        on_server = OnSqlServer(second.root, own, login)
         for retailer in (first, on_server):
             retailer.run(DAY)
         yield Pair(first, on_server)
@@ -91,20 +93,41 @@ def test_day_run_again_changes_nothing(pair: Pair) -> None:
     assert differences(before, mart_rows(pair.sqlserver)) == {}
 
 
-def test_day_killed_in_dbt_and_run_again_gives_the_same_marts(pair: Pair) -> None:
-    before = mart_rows(pair.sqlserver)
+def begun_dbt(retailer: OnSqlServer, **more: str) -> subprocess.Popen[bytes]:
+    """A run of the day in a process of its own that has come as far as dbt's models."""
     process = subprocess.Popen(
-        pair.sqlserver.command("run", "--day", DAY), env=pair.sqlserver.variables(), cwd=pair.sqlserver.root,
+        retailer.command("run", "--day", DAY), env=retailer.variables(**more), cwd=retailer.root,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     deadline = time.monotonic() + 300
     busy = "select count(*) from sys.views where right(name, 12) = '__dbt_tmp_vw'"
-    while not pair.sqlserver.fetch(busy)[0][0] and process.poll() is None and time.monotonic() < deadline:
+    while not retailer.fetch(busy)[0][0] and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.2)
-    assert process.poll() is None, "it ended before it could be killed"
+    assert process.poll() is None, "it ended before it could be disturbed"
+    return process
+
+
+def test_day_killed_in_dbt_and_run_again_gives_the_same_marts(pair: Pair) -> None:
+    before = mart_rows(pair.sqlserver)
+    process = begun_dbt(pair.sqlserver)
     os.kill(process.pid, signal.SIGKILL)
     process.wait(timeout=60)
     pair.sqlserver.run(DAY)
+    assert differences(before, mart_rows(pair.sqlserver)) == {}
+
+
+def test_day_whose_connections_are_cut_in_dbt_is_survived_or_completed_by_the_next(pair: Pair) -> None:
+    before = mart_rows(pair.sqlserver)
+    login = pair.sqlserver.login
+    with proxy_to(login.host, login.port) as proxy:
+        process = begun_dbt(
+            pair.sqlserver, BILLSYNC_SQLSERVER_HOST="127.0.0.1", BILLSYNC_SQLSERVER_PORT=str(proxy.port)
+        )
+        assert proxy.sockets
+        proxy.cut()
+        survived = process.wait(timeout=800) == 0
+    if not survived:
+        pair.sqlserver.run(DAY)
     assert differences(before, mart_rows(pair.sqlserver)) == {}
 
 

@@ -88,6 +88,27 @@
 {# An older server keeps the indexes that a table was built with: it shortens their names, by which they are compared. #}
 {% macro sqlserver__reconcile_indexes(relation) -%}
     {%- if sqlserver__server_major_version() >= 13 -%}
-        {{ dbt_sqlserver.sqlserver__reconcile_indexes(relation) }}
+        {{ dbt.sqlserver__reconcile_indexes(relation) }}
     {%- endif -%}
+{%- endmacro %}
+
+{# No index on a column without a length, which SQL Server refuses in a key: a raw column that a long text has widened
+   hands its type down to the models. The index is for speed alone, so the day goes on without it. #}
+{% macro sqlserver__get_create_index_sql(relation, index_dict) -%}
+    if not exists (
+        select 1 from sys.columns
+        where
+            object_id = object_id('{{ relation.include(database=False) }}')
+            and max_length = -1
+            and name in ('{{ index_dict["columns"] | join("', '") }}')
+    )
+    begin
+    {{ dbt.sqlserver__get_create_index_sql(relation, index_dict) }}
+    end
+{%- endmacro %}
+
+{# Only unit tests cast so: what they give and expect becomes of its column's type. Servers that only speak T-SQL know no
+   size of a computed number and tell (38, 38), into which nothing from 1 on fits; no column of ours is of that type. #}
+{% macro sqlserver__safe_cast(field, type) -%}
+    try_cast({{ field }} as {{ type | replace('(38,38)', '(38,14)') }})
 {%- endmacro %}

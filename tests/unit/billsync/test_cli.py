@@ -153,6 +153,20 @@ def test_run_with_an_address_that_is_no_url_exits_with_2_naming_it_and_hiding_it
     assert "pa55word" not in result.output
 
 
+def test_run_with_the_ledger_on_the_warehouses_server_gets_past_the_check_of_addresses(tmp_path: Path) -> None:
+    named = {"BILLSYNC_LANDING": str(tmp_path), "BILLSYNC_SOURCE_DB_URL": "sqlite:///retailer.db"}
+    server = {
+        "BILLSYNC_SQLSERVER_HOST": "127.0.0.1",
+        "BILLSYNC_SQLSERVER_USER": "u",
+        "BILLSYNC_SQLSERVER_PASSWORD": "p",
+    }
+    wanted = {"BILLSYNC_LEDGER_URL": "sqlserver", "BILLSYNC_WAREHOUSE": "sqlserver"}
+    # A day before the first one is the next thing that is refused: nothing is connected.
+    result = _invoke(tmp_path, "run", "--day", "1990-01-01", **named, **server, **wanted)
+    assert result.exit_code == 2
+    assert "1990-01-01" in result.output
+
+
 def test_run_with_a_state_folder_that_cannot_be_made_exits_with_2_naming_it(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     result = _invoke(tmp_path / "file" / "state", "run", "--day", "2026-03-05")

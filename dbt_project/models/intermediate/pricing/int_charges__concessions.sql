@@ -1,3 +1,4 @@
+{{ config(table_refresh_method='dml') }}
 -- Concessions agreed for the contract, for the part of the bill's days on which they hold: a percentage of what is to pay
 -- for electricity after discounts and solar credits (never below nothing), or a fixed amount for the bill. Before GST
 -- the concession lowers the taxed amount; after GST a percentage is of the amount with GST, and the GST stands.

@@ -1,3 +1,4 @@
+{{ config(table_refresh_method='dml') }}
 -- Controlled load: energy of its own channels per band and step, and its own daily supply charge for each market day.
 with supply_prices as (
     select

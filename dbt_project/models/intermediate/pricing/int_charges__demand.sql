@@ -1,3 +1,4 @@
+{{ config(table_refresh_method='dml') }}
 -- Demand: one row per due bill, price, demand charge and measurement period. The greatest half hour of the period, at least
 -- the charge's minimum and at most its maximum, times the days charged (per day), the months (per month; a month cut by
 -- the bill's ends counts whole unless the plan says it is pro-rated) or once (per tariff period).

@@ -1,3 +1,4 @@
+{{ config(table_refresh_method='dml') }}
 -- Discounts of the plan: a percentage is of the plan version's own charges in the bill, by the part of the version's days on
 -- which it is granted; a percentage over a threshold is of the use charges above it; a fixed amount is for the bill, in
 -- proportion to the bill's days. Which charges a percentage is of says the seed charge_bases.

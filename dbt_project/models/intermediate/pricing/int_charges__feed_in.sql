@@ -1,3 +1,4 @@
+{{ config(table_refresh_method='dml') }}
 -- Feed-in credits: one row per due bill, price, feed-in, band and step. The quantity and the price are positive; the line is
 -- a credit. Energy beyond a last step that has a volume (a daily cap) is paid nothing.
 select

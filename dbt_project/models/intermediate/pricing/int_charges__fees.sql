@@ -1,3 +1,4 @@
+{{ config(table_refresh_method='dml') }}
 -- Recurrent fees, in proportion to the days of the bill: a year is 365 days, a month 365/12.
 select
     segments.contract_id,

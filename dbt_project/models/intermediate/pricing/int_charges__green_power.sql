@@ -1,3 +1,4 @@
+{{ config(table_refresh_method='dml') }}
 -- Green power, bought on top of the plan: by energy used, by day, week or month (a month is 365/12 days), or as a part of the
 -- plan version's charges before discounts; always for the part of the version's days on which it is agreed.
 with bases as (

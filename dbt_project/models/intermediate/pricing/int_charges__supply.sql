@@ -1,3 +1,4 @@
+{{ config(table_refresh_method='dml') }}
 -- Daily supply: one row per due bill and price, for each market day of the bill; where the plan has bands of days, one row
 -- per band that the bill's days reach.
 with bands as (

@@ -1,3 +1,4 @@
+{{ config(table_refresh_method='dml') }}
 -- General usage, single rate, stepped or by time of use: one row per due bill, price, band and step.
 select
     contract_id,

@@ -43,8 +43,8 @@ compared as (
         unlike.serial_number,
         max(unlike.billing_day) as billing_day,
         max(case
-            when known.serial_number like concat('%', unlike.plain_serial_number) then 1
-            when unlike.plain_serial_number like concat('%', known.serial_number) then 1
+            when right(known.serial_number, {{ text_length('unlike.plain_serial_number') }}) = unlike.plain_serial_number then 1
+            when right(unlike.plain_serial_number, {{ text_length('known.serial_number') }}) = known.serial_number then 1
             else 0
         end) as is_known
     from unlike

@@ -1,4 +1,4 @@
-{{ config(materialized='view', tags=['reporting']) }}
+{{ config(tags=['reporting']) }}
 -- Which rules could judge the channels of a day's bills, and which had to pass for want of data: counts, so that a meter
 -- without history is no noise in the queue.
 with channels as (

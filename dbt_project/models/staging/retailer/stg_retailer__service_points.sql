@@ -1,3 +1,4 @@
+{{ config(table_refresh_method='dml') }}
 -- One row per service point (NMI).
 select
     upper({{ clean_text('nmi') }}) as nmi,

@@ -17,6 +17,7 @@ from loaders.errors import MissingTableError, PermanentError, TransientError
 from loaders.sqlserver.connection import open_connection
 from loaders.sqlserver.login import SqlServerLogin
 from loaders.warehouse import ParquetRowWriter, RawWrite
+from loaders.warehouse import sqlserver_sql as statements
 from loaders.warehouse import sqlserver_warehouse as module
 from loaders.warehouse.schema import RAW_TABLES
 from loaders.warehouse.sqlserver_warehouse import SqlServerWarehouse
@@ -94,6 +95,15 @@ def test_long_text_widens_its_column_and_is_not_cut(warehouse: SqlServerWarehous
     text = 'a "long" reason é ' * 1000
     warehouse.replace([RawWrite(TABLE, {"billing_day": D1}, staged(tmp_path, "a", D1, reason=text))])
     assert [row["reason"] for row in warehouse.fetch(f"select reason from raw.{TABLE}")] == [text]
+
+
+def test_key_longer_than_an_index_takes_is_kept_whole(warehouse: SqlServerWarehouse, tmp_path: Path) -> None:
+    nmi = "6" * (statements.KEY_LENGTH + 1)
+    with ParquetRowWriter(TABLE, tmp_path / "keys") as writer:
+        writer.append((D1, "FILE", "a", 1, "200", nmi, "CODE", "Why."))
+        files = writer.close()
+    warehouse.replace([RawWrite(TABLE, {"billing_day": D1}, files)])
+    assert [row["nmi"] for row in warehouse.fetch(f"select nmi from raw.{TABLE}")] == [nmi]
 
 
 def test_rows_outside_their_scope_are_refused(warehouse: SqlServerWarehouse, tmp_path: Path) -> None:
