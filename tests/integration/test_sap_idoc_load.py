@@ -36,7 +36,7 @@ def ledger(tmp_path: Path) -> Ledger:
 def idocs(sap: World, tmp_path: Path) -> Iterator[IdocSap]:  # noqa: F811
     for name in ("out", "in"):
         (tmp_path / name).mkdir()
-    pretend = IdocSap(sap, tmp_path / "out", tmp_path / "in", {serial(device(n)): device(n) for n in range(1, 41)})
+    pretend = IdocSap(sap, tmp_path / "out", tmp_path / "in", {serial(device(n)): device(n) for n in range(1, 251)})
     pretend.start()
     yield pretend
     pretend.close()
@@ -149,7 +149,7 @@ def test_idoc_loading_killed_at_random_points_leaves_each_reading_once(
     idocs: IdocSap,
     tmp_path: Path,
 ) -> None:
-    contracts = 40
+    contracts = 250
     write_retailer(tmp_path / "larger.db", contracts)
     load_from_retailer(tmp_path / "larger.db", sap.store.path)
     line = [sys.executable, "-m", "tests.integration.idoc_load_process",

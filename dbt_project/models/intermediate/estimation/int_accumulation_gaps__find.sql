@@ -1,7 +1,8 @@
 {{ config(tags=['rating']) }}
 -- One row per due bill, channel of a basic meter and market day that lies between no two reads: the read that closes the bill
--- did not come, or one before it. Two contents for one pair of reads are a conflict, no gap, and a site that sent any interval
--- data in the period is read by intervals.
+-- did not come, or one before it. A first day on which the first read was taken is no gap: its energy is what that read ends
+-- with. Two contents for one pair of reads are a conflict, no gap, and a site that sent any interval data in the period is
+-- read by intervals.
 select distinct
     due.contract_id,
     due.nmi,
@@ -27,7 +28,13 @@ where
         where
             spans.nmi = due.nmi
             and spans.nmi_suffix = registers.nmi_suffix
-            and calendar.market_date between spans.first_date and spans.last_date
+            and (
+                calendar.market_date between spans.first_date and spans.last_date
+                or (
+                    calendar.market_date = due.period_start_date
+                    and spans.first_date = {{ add_days('due.period_start_date', '1') }}
+                )
+            )
     )
     and not exists (
         select 1
