@@ -26,13 +26,17 @@ def empty_warehouse(dbt: Callable[..., Path], tmp_path_factory: pytest.TempPathF
     return path
 
 
+def outcomes(folder: Path) -> dict[str, str]:
+    """What came of each unit test; the run's own hooks are results too and are left out."""
+    results = json.loads((folder / "run_results.json").read_text(encoding="utf-8"))["results"]
+    return {one["unique_id"]: one["status"] for one in results if one["unique_id"].startswith("unit_test.")}
+
+
 def test_models_give_what_their_unit_tests_say(
     dbt: Callable[..., Path], empty_warehouse: Path, manifest: dict[str, Any]
 ) -> None:
     folder = dbt("test", "--select", "test_type:unit", warehouse=empty_warehouse, folder=empty_warehouse.parent)
-    results = json.loads((folder / "run_results.json").read_text(encoding="utf-8"))["results"]
-    assert {result["unique_id"] for result in results} == set(manifest["unit_tests"])
-    assert {result["status"] for result in results} == {"pass"}
+    assert outcomes(folder) == dict.fromkeys(manifest["unit_tests"], "pass")
 
 
 @pytest.mark.sqlserver
@@ -47,6 +51,4 @@ def test_models_give_what_their_unit_tests_say_on_sqlserver(
     dbt("seed", folder=tmp_path, variables=there)
     dbt("run", "--empty", folder=tmp_path, variables=there)
     dbt("test", "--select", "test_type:unit", folder=tmp_path, variables=there)
-    results = json.loads((tmp_path / "run_results.json").read_text(encoding="utf-8"))["results"]
-    assert {result["unique_id"] for result in results} == set(manifest["unit_tests"])
-    assert {result["status"] for result in results} == {"pass"}
+    assert outcomes(tmp_path) == dict.fromkeys(manifest["unit_tests"], "pass")
