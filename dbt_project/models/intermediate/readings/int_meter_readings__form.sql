@@ -103,8 +103,8 @@ dial_troubles as (
         period_start_date,
         period_end_date,
         max({{ concat_text([
-            "'device '", "device_id", "' register '", "register_id", "': the dial showed '", text_of("cast(dial_reading as decimal(18, 4))"),
-            "', previous reading plus usage is '", text_of("cast(register_reading as decimal(18, 4))"),
+            "'device '", "device_id", "' register '", "register_id", "': the dial showed '", text_of(rounded('dial_reading', 18, 4)),
+            "', previous reading plus usage is '", text_of(rounded('register_reading', 18, 4)),
         ]) }}) as trouble
     from judged
     where differs_from_dial = 1

@@ -137,7 +137,7 @@ select
             ~ " when 'NOT_PRICEABLE' then 'one of the two versions has no total: see why the bill cannot be priced'"
             ~ " when 'BELOW_TOLERANCE' then " ~ concat_text([
                 "case when difference_aud > 0 then 'not more than the tolerance of ' else 'nothing to give back' end",
-                "case when difference_aud > 0 then " ~ text_of("cast(undercharge_tolerance_aud as decimal(18, 2))")
+                "case when difference_aud > 0 then " ~ text_of(rounded('undercharge_tolerance_aud', 18, 2))
                 ~ " else '' end",
             ])
             ~ " when 'OUTSIDE_RECOVERY_WINDOW' then " ~ concat_text([
