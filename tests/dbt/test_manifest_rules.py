@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -145,10 +146,12 @@ def test_charge_is_named_by_the_list_of_its_step_alone(manifest: dict[str, Any],
     assert {text for text in asked_for if any(f"'{charge.split('.')[-1]}'" in text for charge in charges)} == set()
 
 
-def test_models_compile_for_sqlserver_without_a_server(
-    models: list[dict[str, Any]], compiled_for_sqlserver: dict[str, str]
+def test_models_tests_and_hooks_compile_for_sqlserver_without_a_server(
+    manifest: dict[str, Any], compiled_for_sqlserver: dict[str, str]
 ) -> None:
-    assert names([model for model in models if not compiled_for_sqlserver.get(model["name"], "").strip()]) == []
+    nodes = [node for node in manifest["nodes"].values() if node["resource_type"] != "seed"]
+    assert {node["resource_type"] for node in nodes} == {"model", "test", "operation"}
+    assert names([node for node in nodes if not compiled_for_sqlserver.get(Path(node["path"]).stem, "").strip()]) == []
 
 
 def test_compiled_sql_has_no_list_functions_on_sqlserver(compiled_for_sqlserver: dict[str, str]) -> None:
