@@ -177,6 +177,26 @@ def test_market_day_end_is_two_in_the_afternoon_utc(render: Render) -> None:
     assert one(render, "{{ market_day_end_utc(date_literal('2026-03-05')) }}") == datetime(2026, 3, 5, 14)  # noqa: DTZ001
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("0123456789", "0123456789"),
+        ("0123456789a", "0123456..."),
+        ("éééé", "éééé"),
+        ("ééééé", "ééééé"),
+        ("éééééé", "é..."),
+    ],
+)
+def test_short_text_ends_in_dots_where_it_does_not_fit(render: Render, text: str, expected: str) -> None:
+    if render.dialect == "sqlserver" and not text.isascii() and not one(render, IS_UTF8):
+        pytest.skip("the database's collation keeps no UTF-8 in varchar")
+    assert one(render, f"{{{{ short_text(\"'{text}'\", 10) }}}}") == expected
+
+
+def test_short_text_of_nothing_is_nothing(render: Render) -> None:
+    assert one(render, "{{ short_text('nullif(1, 1)', 10) }}") is None
+
+
 def test_join_text_keeps_the_order_asked_for(render: Render) -> None:
     sql = render(
         "select {{ join_text('word', ', ', 'place') }} from (values ('b', 2), ('a', 1), ('c', 3)) t (word, place)"
@@ -283,6 +303,7 @@ def exact_quotient(numerator: Decimal, denominator: Decimal, scale: int) -> Deci
         return (numerator / denominator).quantize(Decimal(1).scaleb(-scale), rounding=ROUND_HALF_UP)
 
 
+IS_UTF8 = "case when cast(databasepropertyex(db_name(), 'Collation') as varchar(99)) like '%UTF8' then 1 else 0 end"
 MONEY = st.decimals(-999999, 999999, places=6, allow_nan=False)
 
 

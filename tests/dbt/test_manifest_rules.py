@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from loaders.warehouse.schema import LONGEST_IDS
 
 STAGES = {"rating", "billing", "settlement", "reporting"}
 PUBLIC_MARTS = {
@@ -66,6 +69,18 @@ def test_marts_hold_the_public_columns(marts: list[dict[str, Any]]) -> None:
     columns = {model["name"]: set(model["columns"]) for model in marts}
     missing = {name: sorted(set(public.split()) - columns[name]) for name, public in PUBLIC_MARTS.items()}
     assert missing == {name: [] for name in PUBLIC_MARTS}
+
+
+def test_marts_keep_every_identifier_that_is_let_in(marts: list[dict[str, Any]]) -> None:
+    # SQL Server cuts a text that is cast to a shorter one without a word; DuckDB keeps it.
+    lengths = {
+        f"{model['name']}.{name}": (int(size[1]), LONGEST_IDS[name])
+        for model in marts
+        for name, column in model["columns"].items()
+        if name in LONGEST_IDS and (size := re.fullmatch(r"varchar\((\d+)\)", column.get("data_type") or ""))
+    }
+    assert {name.partition(".")[2] for name in lengths} >= {"nmi", "nmi_suffix", "contract_id", "device_id", "plan_id"}
+    assert {name for name, (length, longest) in lengths.items() if length < longest} == set()
 
 
 def test_only_staging_reads_sources(models: list[dict[str, Any]]) -> None:

@@ -137,7 +137,7 @@ select
         when bills.status = 'READY' and contract_troubles.trouble is null and dial_troubles.trouble is null then 0
         else 1
     end as is_held,
-    {{ text_of("case
+    {{ short_text("case
         when bills.status is null then 'there is no bill for the period'
         when bills.status <> 'READY'
             then " ~ concat_text(["'bill '", "bills.status", "': '", "bills.status_reason"]) ~ "

@@ -161,7 +161,7 @@ select
     problems.contract_id,
     problems.period_start_date as first_market_date,
     problems.period_end_date as last_market_date,
-    {{ text_of('problems.detail', 2000) }} as detail
+    {{ short_text('problems.detail', 2000) }} as detail
 from problems
 inner join {{ ref('exception_rules') }} as rules
     on problems.rule_code = rules.rule_code

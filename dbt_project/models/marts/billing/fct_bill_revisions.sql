@@ -110,14 +110,14 @@ judged as (
 )
 
 select
-    cast(contract_id as {{ text_type(20) }}) as contract_id,
+    cast(contract_id as {{ text_type(40) }}) as contract_id,
     period_start_date,
     period_end_date,
     revision_day,
     cast(from_version as integer) as from_version,
     cast(to_version as integer) as to_version,
     cast(nmi as {{ text_type(40) }}) as nmi,
-    cast(jurisdiction as {{ text_type(10) }}) as jurisdiction,
+    {{ short_text('jurisdiction', 20) }} as jurisdiction,
     cast(cause as {{ text_type(20) }}) as cause,
     first_changed_date,
     last_changed_date,
