@@ -61,6 +61,14 @@ def flat_case(contract_id: str, first: date, last: date, jurisdiction: str = "NS
     return Case(contract_id, contract, {plan: [flat_plan(plan, "0.30", "1.00")]})
 
 
+def basic_case(contract_id: str, first: date, last: date) -> Case:
+    """The same contract, but its meter is read, not sent."""
+    case = flat_case(contract_id, first, last)
+    case.contract.uses = {"11": "GENERAL"}  # type: ignore[misc]
+    case.contract.loads = {"11": {}}  # type: ignore[misc]
+    return case
+
+
 @dataclass
 class RevisedBills:
     """Contracts, and what happens to them.
@@ -120,6 +128,22 @@ class RevisedBills:
             nmi=nmi_of(contract_id), nmi_suffix="E1", unit="kWh", interval_length_minutes=1440 // len(values),
             interval_date=day.strftime("%Y%m%d"), values_text=text, value_count=len(values), content_hash=text,
             quality_method="A", update_text=stamp,
+        )  # fmt: skip
+
+    def deliver_read(self, contract_id: str, billing_day: date, reads: tuple[date, date], kwh: int) -> None:
+        """Deliver the record of a basic meter's two reads in a file of its own."""
+        since, until = reads
+        name = f"{contract_id}-{until}.csv"
+        self.insert(
+            "meter_files", billing_day=billing_day, source="FILE", file_name=name, file_hash=name, status="ACCEPTED"
+        )
+        self.insert(
+            "meter_accumulation_records", billing_day=billing_day, source="FILE", file_name=name, line_number=2,
+            nmi=nmi_of(contract_id), nmi_suffix="11", direction_indicator="E", previous_register_read="1000",
+            previous_read_text=f"{since:%Y%m%d}000001", previous_quality_method="A",
+            current_register_read=str(1000 + kwh), current_read_text=f"{until:%Y%m%d}000001",
+            current_quality_method="A", quantity=f"{kwh}.0", unit="kWh", update_text=f"{billing_day:%Y%m%d}010000",
+            content_hash=name,
         )  # fmt: skip
 
     def publish(self, plan: Mapping[str, Any], seen: date) -> None:
