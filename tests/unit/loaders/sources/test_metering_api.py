@@ -238,7 +238,6 @@ def test_quality_ranges_become_flags_that_cover_the_day(
         (read(readQualities=[quality(1, 2, "SUBSTITUTE") | {"startInterval": "x"}]), "READ_MALFORMED"),
         (read(suffix=""), "NMI_SUFFIX_MISSING"),
         (read(suffix="E" * 21), "NMI_SUFFIX_TOO_LONG"),
-        ({**read(), "servicePointId": "4" * 41}, "NMI_TOO_LONG"),
         ({**read(), "readStartDate": "soon"}, "INTERVAL_DATE_INVALID"),
         ({**read(), "readEndDate": "2026-03-05"}, "WRONG_VALUE_COUNT"),
         ({**read(), "readUType": "photo"}, "READ_EMPTY"),
