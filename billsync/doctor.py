@@ -11,12 +11,15 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from billsync.local_sandbox import is_up
 from billsync.settings import ConfigurationError, Settings, load_settings, unknown_names
 from billsync.settings.sap_limits import sap_limits
 from billsync.settings.uipath import uipath_settings
+
+if TYPE_CHECKING:
+    from loaders.warehouse import Warehouse
 
 # Versions that were proven together (docs/adr): exact where an inner interface is used.
 PINNED: Final = {"dagster": "1.13.27", "dagster-dbt": "0.29.27", "duckdb": "1.5.5", "soda-core": "4.28.0"}
@@ -144,25 +147,23 @@ def _sandbox(settings: Settings, _environ: Mapping[str, str]) -> Iterator[Findin
 def _warehouse(settings: Settings, _environ: Mapping[str, str]) -> Iterator[Finding]:
     from billsync.warehouse import shown_warehouse, warehouse_of  # noqa: PLC0415 - see _guarded
 
-    warehouse = warehouse_of(settings)
-    if not warehouse.exists():
-        yield Finding(
-            ok=True, what="warehouse", why=f"the raw layer of {shown_warehouse(settings)} is made by the first run"
-        )
-        return
-    rows = warehouse.fetch("select count(*) as tables from INFORMATION_SCHEMA.TABLES")
-    yield Finding(ok=True, what="warehouse", why=f"{shown_warehouse(settings)}, {rows[0]['tables']} tables and views")
+    # Once is enough: who asks the doctor wants to know now, and a login that is refused may be locked.
+    warehouse = warehouse_of(settings, attempts=1)
+    if warehouse.exists():
+        rows = warehouse.fetch("select count(*) as tables from INFORMATION_SCHEMA.TABLES")
+        why = f"{shown_warehouse(settings)}, {rows[0]['tables']} tables and views"
+    else:
+        why = f"the raw layer of {shown_warehouse(settings)} is made by the first run"
+    yield Finding(ok=True, what="warehouse", why=why)
+    if settings.warehouse == "sqlserver":
+        yield from _database_options(warehouse)
 
 
-def _database_options(settings: Settings, _environ: Mapping[str, str]) -> Iterator[Finding]:
+def _database_options(warehouse: Warehouse) -> Iterator[Finding]:
     """What a database administrator decides for the database on SQL Server; a day runs under any."""
-    if settings.warehouse != "sqlserver":
-        return
-    from billsync.warehouse import warehouse_of  # noqa: PLC0415 - see _guarded
     from loaders.errors import PermanentError  # noqa: PLC0415 - see _guarded
     from loaders.warehouse.sqlserver_sql import IGNORES_CASE, READS_SNAPSHOTS  # noqa: PLC0415 - see _guarded
 
-    warehouse = warehouse_of(settings)
     for what, query, wanted, why, fix in (
         ("read-committed snapshot", READS_SNAPSHOTS, 1, "off: who reads the marts waits for a run, and a run for him",
          "alter database … set read_committed_snapshot on (deploy/sqlserver/database.sql)"),
@@ -185,15 +186,23 @@ def _database_options(settings: Settings, _environ: Mapping[str, str]) -> Iterat
 
 def _ledger(settings: Settings, _environ: Mapping[str, str]) -> Iterator[Finding]:
     from sqlalchemy.engine import make_url  # noqa: PLC0415 - see _guarded
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415 - see _guarded
 
+    from billsync.settings.sqlserver import sqlserver_login  # noqa: PLC0415 - see _guarded
     from loaders.operational_db import open_engine, reading  # noqa: PLC0415 - see _guarded
+    from loaders.sqlserver.errors import failure  # noqa: PLC0415 - see _guarded
 
     url = make_url(settings.ledger_url)
     if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
         yield Finding(ok=True, what="ledger", why="is made by the first run")
         return
-    with reading(open_engine(settings.ledger_url)):
-        yield Finding(ok=True, what="ledger", why=url.render_as_string(hide_password=True))
+    try:
+        with reading(open_engine(settings.ledger_url)):
+            yield Finding(ok=True, what="ledger", why=url.render_as_string(hide_password=True))
+    except (DBAPIError, ImportError) as error:
+        if settings.require("BILLSYNC_LEDGER_URL") != "sqlserver":
+            raise
+        raise failure("Opening the ledger", getattr(error, "orig", None) or error, sqlserver_login(settings)) from error
 
 
 def _landing(settings: Settings, _environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -282,6 +291,6 @@ def _served_later(settings: Settings) -> bool:
 
 Check = Callable[[Settings, Mapping[str, str]], Iterator[Finding]]
 CHECKS: Final[tuple[Check, ...]] = (
-    _configuration, _stored_values, _versions, _state_folder, _sandbox, _warehouse, _database_options,
+    _configuration, _stored_values, _versions, _state_folder, _sandbox, _warehouse,
     _ledger, _landing, _buckets, _retailer_database, _apis, _alerts, _robots,
 )  # fmt: skip

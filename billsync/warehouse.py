@@ -14,12 +14,17 @@ if TYPE_CHECKING:
     from loaders.warehouse import Warehouse
 
 
-def warehouse_of(settings: Settings) -> Warehouse:
-    """The raw layer and queries of the warehouse; nothing is connected until it is used."""
+def warehouse_of(settings: Settings, *, attempts: int | None = None) -> Warehouse:
+    """The raw layer and queries of the warehouse; nothing is connected until it is used.
+
+    Args:
+        settings: who and where.
+        attempts: how often a server is asked that cannot be reached; its usual number if not given.
+    """
     from loaders.warehouse import open_warehouse  # noqa: PLC0415 - keeps DuckDB and Arrow out of quick commands
 
     login = sqlserver_login(settings) if settings.warehouse == "sqlserver" else None
-    return open_warehouse(settings.warehouse, duckdb_path=settings.duckdb_path, sqlserver=login)
+    return open_warehouse(settings.warehouse, duckdb_path=settings.duckdb_path, sqlserver=login, attempts=attempts)
 
 
 def shown_warehouse(settings: Settings) -> str:

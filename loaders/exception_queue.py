@@ -387,8 +387,12 @@ def _history(row: Row, event: str, from_state: str | None, now: datetime, actor:
 
 
 def _clip(value: object, column: str) -> str | None:
+    """A text as the queue keeps it: one that is too long ends in three dots."""
     length = getattr(_TABLE[column].type, "length", None)
-    return None if value is None else str(value)[:length]
+    if value is None:
+        return None
+    text = str(value)
+    return text if length is None or len(text) <= length else f"{text[: length - 3]}..."
 
 
 def _date(value: object) -> date | None:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from loaders.sources.nem13 import Refusal
+from loaders.sources.nem13 import Refusal, overlong_refusal
 from loaders.sources.record_fields import MAX_INTEGER_DIGITS, is_date, is_number, is_too_large, or_none
 
 _HEADER_FIELD_COUNT = 10
@@ -77,6 +77,8 @@ def read_header(fields: Sequence[str]) -> Channel | Refusal:
         return Refusal("NMI_MISSING", "The 200 record names no NMI.")
     if not suffix:
         return Refusal("NMI_SUFFIX_MISSING", "The 200 record names no NMI suffix.")
+    if refusal := overlong_refusal(nmi, suffix):
+        return refusal
     if not length:
         return Refusal("INTERVAL_LENGTH_MISSING", "The 200 record gives no interval length.")
     minutes = int(length) if length.isascii() and length.isdigit() and len(length) <= _MAX_LENGTH_DIGITS else 0

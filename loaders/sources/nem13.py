@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loaders.sources.record_fields import is_number, is_stamp, is_too_large, or_none
+from loaders.warehouse.schema import overlong_id
 
 _FIELD_COUNT = 23
 _DETAIL_FIELD_COUNT = 5
@@ -30,6 +31,15 @@ class Refusal:
 
     code: str
     reason: str
+
+
+def overlong_refusal(nmi: str, suffix: str) -> Refusal | None:
+    """Refuse a record under an NMI or suffix that is too long to be one."""
+    if problem := overlong_id("nmi", nmi):
+        return Refusal("NMI_TOO_LONG", f"{problem[0].upper()}{problem[1:]}.")
+    if problem := overlong_id("nmi_suffix", suffix):
+        return Refusal("NMI_SUFFIX_TOO_LONG", f"{problem[0].upper()}{problem[1:]}.")
+    return None
 
 
 def accumulation_row(fields: Sequence[str], file_created_text: str | None) -> tuple[object, ...] | Refusal:
@@ -59,7 +69,8 @@ def _refusal(fields: Sequence[str], given: int) -> Refusal | None:
         (not is_number(quantity), "VALUE_NOT_NUMERIC", f"The quantity {quantity[:40]!r} is not a plain number."),
         (is_too_large(quantity), "VALUE_OUT_OF_RANGE", f"The quantity {quantity[:40]} has more than 9 digits."),
     )
-    return next((Refusal(code, reason) for is_wrong, code, reason in checks if is_wrong), None)
+    wrong = next((Refusal(code, reason) for is_wrong, code, reason in checks if is_wrong), None)
+    return wrong or overlong_refusal(fields[_NMI], fields[_SUFFIX])
 
 
 def _date_reason(which: str, text: str) -> str:

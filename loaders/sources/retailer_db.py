@@ -22,7 +22,7 @@ from loaders.errors import LoaderError, PermanentError, TransientError
 from loaders.sources.extract import Extract
 from loaders.warehouse.base import RawWrite
 from loaders.warehouse.parquet import ParquetRowWriter
-from loaders.warehouse.schema import RAW_TABLES, RETAILER_TABLES
+from loaders.warehouse.schema import LONGEST_IDS, RAW_TABLES, RETAILER_TABLES, overlong_id
 
 SQL_FOLDER = Path(__file__).parent / "sql"
 _CHUNK_ROWS = 10_000
@@ -109,7 +109,8 @@ def extract_retailer_db(
     writes = [RawWrite(table, _scope(table, day, since), [*result.files]) for table, result in staged.items()]
     counts = {table: result.row_count for table, result in staged.items()}
     detail = {"database": place, "billing_day": day.isoformat(), "readings_since": since.isoformat()}
-    return Extract("retailer_db", writes, counts, staged[_PREVIEW_TABLE].preview, detail)
+    failures = [failure for result in staged.values() for failure in result.left_out]
+    return Extract("retailer_db", writes, counts, staged[_PREVIEW_TABLE].preview, detail, failures)
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,7 @@ class _Staged:
     files: Sequence[Path]
     row_count: int
     preview: list[Mapping[str, str | None]]
+    left_out: Sequence[str]
 
 
 def _scope(table: str, day: date, since: date) -> dict[str, object]:
@@ -141,17 +143,22 @@ def _stage(connection: Connection, query: Query, day: date, since: date, staging
         places = _places(query, list(result.keys()))
         # A table with its own billing_day column gets ours in front.
         prefix = [day] if "billing_day" in RAW_TABLES[query.table].column_names else []
+        identifiers = [(name, place) for place, name in enumerate(query.columns) if name in LONGEST_IDS]
         preview: list[Mapping[str, str | None]] = []
+        left_out: list[str] = []
         with ParquetRowWriter(query.table, staging) as writer:
             for chunk in result.partitions():
                 for row in chunk:
                     texts = [
                         exact_text(row[place], column) for column, place in zip(query.columns, places, strict=True)
                     ]
+                    if problem := next(filter(None, (overlong_id(name, texts[at]) for name, at in identifiers)), None):
+                        left_out.append(f"{query.table}: {problem}; the row is left out")
+                        continue
                     writer.append([*prefix, *texts])
                     if len(preview) < _PREVIEW_ROWS:
                         preview.append(_shown(query.columns, texts))
-            return _Staged(writer.close(), writer.row_count, preview)
+            return _Staged(writer.close(), writer.row_count, preview, left_out)
 
 
 def _shown(columns: Sequence[str], texts: Sequence[str | None]) -> dict[str, str | None]:

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from loaders.sources.exact_json import Json, JsonObject, MalformedError, objects, text
 from loaders.sources.meter_rows import MeterRows
-from loaders.sources.nem13 import Refusal
+from loaders.sources.nem13 import Refusal, overlong_refusal
 from loaders.sources.record_fields import is_number, is_too_large
 
 _DAY_MINUTES = 1440
@@ -83,6 +83,8 @@ def _register(read: JsonObject, path: str) -> _Register | Refusal:
         return Refusal("NMI_MISSING", "The read names no service point.")
     if not suffix:
         return Refusal("NMI_SUFFIX_MISSING", "The read names no register suffix.")
+    if refusal := overlong_refusal(nmi, suffix):
+        return refusal
     first = _day(text(read, "readStartDate", path))
     if first is None:
         return Refusal("INTERVAL_DATE_INVALID", "The read has no start date.")

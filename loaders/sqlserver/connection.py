@@ -134,8 +134,11 @@ def _open_pyodbc(login: SqlServerLogin, *, autocommit: bool) -> Any:
 
 
 def is_driver_error(error: BaseException) -> bool:
-    """Whether a driver raised it, told by the package of its class: the other driver need not be there."""
-    return any(kind.__module__.partition(".")[0] in {"mssql_python", "pyodbc"} for kind in type(error).__mro__)
+    """Whether a driver raised it, or is missing; told by the package of its class, as the other need not be there."""
+    is_missing = isinstance(error, ImportError)
+    return is_missing or any(
+        kind.__module__.partition(".")[0] in {"mssql_python", "pyodbc"} for kind in type(error).__mro__
+    )
 
 
 def repeated(

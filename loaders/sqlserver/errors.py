@@ -23,6 +23,7 @@ from loaders.sqlserver.login import SqlServerLogin
 class Kind(StrEnum):
     """Kinds of failure that a caller or a person treats differently."""
 
+    DRIVER = "driver not usable"
     LOGIN_REFUSED = "login refused"
     DATABASE_MISSING = "database missing"
     CERTIFICATE = "certificate not accepted"
@@ -92,6 +93,13 @@ def _phrase(*phrases: str) -> Callable[[ServerError], bool]:
 # The first rule that fits decides. Words go before SQLSTATEs: 08001 covers everything between a wrong name and an
 # expired certificate, 28000 both a wrong password and a missing database.
 _RULES: Final[tuple[tuple[Kind, tuple[Callable[[ServerError], bool], ...]], ...]] = (
+    (
+        Kind.DRIVER,
+        (
+            _state("IM002", "IM003", "IM004"),
+            _has(r"failed to load the driver|can't open lib|libodbc|no module named|data source name not found"),
+        ),
+    ),
     (Kind.CERTIFICATE, (_has(r"certificate|ssl provider|tls handshake"),)),
     (Kind.DATABASE_MISSING, (_is(4060, 911), _has(r"cannot open database|database \"?.*\"? does not exist"))),
     (
@@ -139,6 +147,8 @@ _RULES: Final[tuple[tuple[Kind, tuple[Callable[[ServerError], bool], ...]], ...]
                 "Disconnect error",
             ),
             _has(r"communication link failure|connection (is|was) (closed|broken)|error code 0x(2746|68|20)\b"),
+            # An answer that ends in its middle, or a gateway that answers in the server's place.
+            _has(r"protocol error in tds stream"),
         ),
     ),
     (
@@ -157,6 +167,9 @@ TRANSIENT: Final = frozenset(
 )
 
 _REMEDIES: Final = {
+    Kind.DRIVER: "Install the system libraries that the driver needs: for mssql-python libltdl7 and libkrb5-3 (Debian, "
+    "Ubuntu) or libtool-ltdl and krb5-libs (Red Hat); for BILLSYNC_SQLSERVER_BACKEND=pyodbc unixODBC and Microsoft's "
+    "ODBC Driver 18, named by BILLSYNC_SQLSERVER_DRIVER",
     Kind.LOGIN_REFUSED: "Check BILLSYNC_SQLSERVER_USER, _PASSWORD and _AUTHENTICATION, and that the login may connect; "
     "it is not tried again, so that the account is not locked",
     Kind.DATABASE_MISSING: "Check BILLSYNC_SQLSERVER_DATABASE; a database administrator makes database and user "
@@ -206,7 +219,7 @@ def failure(what: str, error: BaseException, login: SqlServerLogin) -> LoaderErr
     found = read_error(error)
     kind = kind_of(found)
     words = " ".join(f"{found.phrase}: {found.text}".strip(": ").split())
-    why = login.masked(f"{kind.value} by {login.shown} ({words[:600]})")
+    why = login.masked(f"{kind.value}: {login.shown} ({words[:600]})")
     remedy = f"{_REMEDIES[kind]}."
     if kind in TRANSIENT:
         return TransientError(what, why, remedy, outcome_unknown=kind == Kind.CONNECTION_LOST)

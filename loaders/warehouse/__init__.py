@@ -23,6 +23,7 @@ def open_warehouse(
     threads: int | None = None,
     lock_wait_seconds: float = 60.0,
     sqlserver: SqlServerLogin | None = None,
+    attempts: int | None = None,
 ) -> Warehouse:
     """Return the raw layer of the warehouse that a target names; nothing is connected yet.
 
@@ -33,6 +34,7 @@ def open_warehouse(
         threads: DuckDB threads.
         lock_wait_seconds: how long to wait for another process that holds the DuckDB file.
         sqlserver: who and where, for SQL Server.
+        attempts: how often SQL Server is asked for what failed in a way that passes; its usual number if not given.
 
     Raises:
         PermanentError: no raw-layer writer for this target.
@@ -43,9 +45,10 @@ def open_warehouse(
 
         return DuckDBWarehouse(duckdb_path, memory_limit, threads, lock_wait_seconds)
     if target == "sqlserver" and sqlserver is not None:
+        from loaders.sqlserver.connection import ATTEMPTS  # noqa: PLC0415 - where it is used only
         from loaders.warehouse.sqlserver_warehouse import SqlServerWarehouse  # noqa: PLC0415 - where it is used only
 
-        return SqlServerWarehouse(sqlserver)
+        return SqlServerWarehouse(sqlserver, attempts or ATTEMPTS)
     raise PermanentError(
         f"Opening the warehouse {target!r}",
         "there is no raw-layer writer for it",

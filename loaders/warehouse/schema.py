@@ -8,8 +8,10 @@ What stays out: business meaning (``dbt_project/models/staging``) and how a ware
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from types import MappingProxyType
+from typing import Final, Literal
 
 ColumnType = Literal["text", "integer", "date", "timestamp"]
 
@@ -255,6 +257,33 @@ OTHER_TABLES = (
         "consumption_unit meter_reading_category read_at:timestamp",
     ),
 )
+
+LONGEST_IDS: Final[Mapping[str, int]] = MappingProxyType(
+    {
+        "nmi": 40,
+        "nmi_suffix": 20,
+        "customer_id": 40,
+        "contract_account_id": 40,
+        "contract_id": 40,
+        "plan_id": 100,
+        "device_id": 30,
+        "meter_id": 30,
+        "register_id": 10,
+        "meter_reading_order_id": 40,
+        "meter_reading_reason": 2,
+    }
+)
+"""Bytes of an identifier (UTF-8) that marts, queue and ledger keep on every database: at least what the market and SAP
+give it. A longer one is refused where it comes in, as one database would cut it without a word and another keep it."""
+
+
+def overlong_id(column: str, text: str | None) -> str | None:
+    """Say what is wrong with an identifier that is too long to be one; None when nothing is."""
+    longest = LONGEST_IDS.get(column)
+    if longest is None or text is None or len(text) * 4 <= longest or len(text.encode()) <= longest:
+        return None
+    return f"the {column} {text[:30]!r}… has {len(text)} characters, more than the {longest} that are kept"
+
 
 RAW_TABLES: dict[str, RawTable] = {
     table.name: table for table in (*METER_TABLES, *RETAILER_TABLES, *PLAN_TABLES, *OTHER_TABLES)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -140,12 +140,9 @@ class SqlServerWarehouse:
     @contextmanager
     def sole_dbt_run(self) -> Iterator[None]:
         """Hold the database's application lock for dbt; it goes with its connection, also after a kill."""
-        with connected(self.login, _LOCKING, autocommit=True) as connection:
-            cursor = connection.cursor()
-            cursor.execute(statements.TAKE_DBT_LOCK, [_LOCK_WAIT_SECONDS * 1000])
-            while cursor.description is None and cursor.nextset():
-                pass  # the server's remark that the wait was in vain comes before the answer
-            if int(cursor.fetchone()[0]) < 0:
+        with ExitStack() as held:
+            cursor, answer = repeated(lambda: self._take_dbt_lock(held), attempts=self.attempts)
+            if answer < 0:
                 raise TransientError(
                     _LOCKING,
                     f"another dbt run works on {self.login.shown} and did not end within {_LOCK_WAIT_SECONDS} seconds",
@@ -156,6 +153,17 @@ class SqlServerWarehouse:
             finally:
                 with suppress(Exception):  # a connection that is lost has given the lock back
                     cursor.execute(statements.RELEASE_DBT_LOCK)
+
+    def _take_dbt_lock(self, held: ExitStack) -> tuple[Any, int]:
+        """Ask for the lock on a connection that stays open until ``held`` ends; an answer below 0 is no."""
+        with ExitStack() as asking:
+            cursor = asking.enter_context(connected(self.login, _LOCKING, autocommit=True)).cursor()
+            cursor.execute(statements.TAKE_DBT_LOCK, [_LOCK_WAIT_SECONDS * 1000])
+            while cursor.description is None and cursor.nextset():
+                pass  # the server's remark that the wait was in vain comes before the answer
+            answer = int(cursor.fetchone()[0])
+            held.enter_context(asking.pop_all())
+        return cursor, answer
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from dagster_dbt import dbt_assets
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
 from orchestration.dbt_events import DbtEvent
-from orchestration.dbt_runner import DbtError, DbtTarget, build_args, run_dbt
+from orchestration.dbt_runner import DbtError, build_args, run_dbt
 from orchestration.partitions import run_window
 from orchestration.stages import DBT_STAGES, RATING
 from orchestration.systems import Systems
@@ -77,26 +77,29 @@ def _run_stage(
     first, last = run_window(context)
     context.log.info("dbt builds %d nodes for %s to %s", len(names), first, last)
     try:
-        with systems.warehouse.sole_dbt_run():
-            for event in _attempts(systems.dbt, build_args(systems.dbt, first, last), names):
-                message = DbtCoreCliEventMessage(raw_event=event.as_raw_event(), event_history_metadata={})
-                yield from message.to_default_asset_events(
-                    manifest=manifest, dagster_dbt_translator=translator, context=context
-                )
+        for event in _attempts(systems, build_args(systems.dbt, first, last), names):
+            message = DbtCoreCliEventMessage(raw_event=event.as_raw_event(), event_history_metadata={})
+            yield from message.to_default_asset_events(
+                manifest=manifest, dagster_dbt_translator=translator, context=context
+            )
     except DbtError as error:
         raise dg.Failure(description=str(error), allow_retries=False) from error
 
 
-def _attempts(target: DbtTarget, args: Sequence[str], names: Collection[str]) -> Iterator[DbtEvent]:
-    """Run dbt, and what a lost connection or a deadlock stopped again; a node's error is told only when it stays."""
+def _attempts(systems: Systems, args: Sequence[str], names: Collection[str]) -> Iterator[DbtEvent]:
+    """Run dbt, and what a lost connection or a deadlock stopped again; a node's error is told only when it stays.
+
+    Each attempt takes the database's lock anew: what cut dbt's connections has mostly cut the lock's too.
+    """
     for attempt in range(1, DBT_ATTEMPTS + 1):
         errors: list[DbtEvent] = []
         try:
-            for event in run_dbt(target, args, names):
-                if event.is_error:
-                    errors.append(event)
-                else:
-                    yield event
+            with systems.warehouse.sole_dbt_run():
+                for event in run_dbt(systems.dbt, args, names):
+                    if event.is_error:
+                        errors.append(event)
+                    else:
+                        yield event
         except DbtError as error:
             if attempt == DBT_ATTEMPTS or not error.unfinished:
                 yield from errors

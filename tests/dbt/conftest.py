@@ -53,7 +53,7 @@ def manifest(dbt: DbtCommand) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def compiled_for_sqlserver(dbt: DbtCommand) -> dict[str, str]:
-    """The models' SQL by name as SQL Server would get it, compiled without a server or a password."""
+    """The SQL of models, tests and hooks by file as SQL Server would get it, compiled without server and password."""
     target = dbt("compile", "--target", "sqlserver", "--no-populate-cache", "--no-introspect")
-    folder = target / "compiled" / "billsync" / "models"
+    folder = target / "compiled" / "billsync"
     return {path.stem: path.read_text(encoding="utf-8") for path in folder.rglob("*.sql")}

@@ -7,7 +7,7 @@ hundred values would take minutes. That dbt finds and renders them is proven by 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal, localcontext
@@ -22,6 +22,7 @@ from jinja2 import Environment
 from jinja2.runtime import Macro
 
 from loaders.sqlserver.connection import open_connection
+from tests.dbt.tsql_numbers import evaluate
 
 PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
 
@@ -55,7 +56,7 @@ class Render:
     module: object = None
 
     def __post_init__(self) -> None:
-        folders = [PROJECT / "macros" / name for name in ("dialect", "types", "reads")]
+        folders = [PROJECT / "macros" / name for name in ("dialect", "types", "reads", "readings")]
         self.sources = "".join(path.read_text("utf-8") for folder in folders for path in sorted(folder.glob("*.sql")))
         self.environment = Environment(extensions=["jinja2.ext.do"])
         self.environment.globals.update({"adapter": self, "return": _return})
@@ -69,9 +70,9 @@ class Render:
         return self.environment.from_string(self.sources + sql).render().strip()
 
 
-@pytest.fixture(scope="module", params=["duckdb", pytest.param("sqlserver", marks=pytest.mark.sqlserver)])
-def render(request: pytest.FixtureRequest) -> Iterator[Render]:
-    """Render and run SQL that calls the macros, all of which see each other as they do in dbt."""
+@contextmanager
+def returning_macros() -> Iterator[None]:
+    """Macros may return values, as they do in dbt."""
     invoke = Macro._invoke
 
     def invoke_with_return(self: Macro, arguments: list[object], autoescape: bool) -> object:
@@ -80,14 +81,28 @@ def render(request: pytest.FixtureRequest) -> Iterator[Render]:
         except _ReturnedValueError as returned:
             return returned.value
 
-    with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Macro, "_invoke", invoke_with_return)
+        yield
+
+
+@pytest.fixture(scope="module", params=["duckdb", pytest.param("sqlserver", marks=pytest.mark.sqlserver)])
+def render(request: pytest.FixtureRequest) -> Iterator[Render]:
+    """Render and run SQL that calls the macros, all of which see each other as they do in dbt."""
+    with returning_macros(), ExitStack() as stack:
         if request.param == "duckdb":
             yield Render("duckdb", lambda sql: duckdb.execute(sql).fetchall())
         else:
             login = request.getfixturevalue("sqlserver_database")
             cursor = stack.enter_context(closing(open_connection(login, autocommit=True))).cursor()
             yield Render("sqlserver", lambda sql: [tuple(row) for row in cursor.execute(sql).fetchall()])
+
+
+@pytest.fixture(scope="module")
+def by_rules() -> Iterator[Render]:
+    """Render for SQL Server, and compute by the rules of its types: no server hides what it would lose."""
+    with returning_macros():
+        yield Render("sqlserver", lambda sql: [(evaluate(sql[len("select ") : -len(" as found")]).value,)])
 
 
 def one(render: Render, expression: str) -> Any:
@@ -160,6 +175,26 @@ def test_iso_instant_becomes_utc(render: Render, text: str, expected: datetime |
 
 def test_market_day_end_is_two_in_the_afternoon_utc(render: Render) -> None:
     assert one(render, "{{ market_day_end_utc(date_literal('2026-03-05')) }}") == datetime(2026, 3, 5, 14)  # noqa: DTZ001
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("0123456789", "0123456789"),
+        ("0123456789a", "0123456..."),
+        ("éééé", "éééé"),
+        ("ééééé", "ééééé"),
+        ("éééééé", "é..."),
+    ],
+)
+def test_short_text_ends_in_dots_where_it_does_not_fit(render: Render, text: str, expected: str) -> None:
+    if render.dialect == "sqlserver" and not text.isascii() and not one(render, IS_UTF8):
+        pytest.skip("the database's collation keeps no UTF-8 in varchar")
+    assert one(render, f"{{{{ short_text(\"'{text}'\", 10) }}}}") == expected
+
+
+def test_short_text_of_nothing_is_nothing(render: Render) -> None:
+    assert one(render, "{{ short_text('nullif(1, 1)', 10) }}") is None
 
 
 def test_join_text_keeps_the_order_asked_for(render: Render) -> None:
@@ -261,6 +296,14 @@ def test_plain_half_hours_are_the_exact_sums(render: Render, record: tuple[int, 
     assert list(render.rows(sql)[0]) == expected
 
 
+def exact_quotient(numerator: Decimal, denominator: Decimal, scale: int) -> Decimal:
+    """The quotient to so many places, half away from zero."""
+    with localcontext() as context:
+        context.prec = 60
+        return (numerator / denominator).quantize(Decimal(1).scaleb(-scale), rounding=ROUND_HALF_UP)
+
+
+IS_UTF8 = "case when cast(databasepropertyex(db_name(), 'Collation') as varchar(99)) like '%UTF8' then 1 else 0 end"
 MONEY = st.decimals(-999999, 999999, places=6, allow_nan=False)
 
 
@@ -269,12 +312,42 @@ MONEY = st.decimals(-999999, 999999, places=6, allow_nan=False)
 def test_divide_rounds_half_away_from_zero_exactly(
     render: Render, numerator: Decimal, denominator: Decimal, scale: int
 ) -> None:
-    with localcontext() as context:
-        context.prec = 60
-        expected = (numerator / denominator).quantize(Decimal(1).scaleb(-scale), rounding=ROUND_HALF_UP)
     sql = "{{ divide(\"cast('%s' as decimal(23, 14))\", \"cast('%s' as decimal(23, 14))\", %d) }}"
     found = one(render, sql % (f"{numerator:f}", f"{denominator:f}", scale))
-    assert found == expected
+    assert found == exact_quotient(numerator, denominator, scale)
+
+
+ENERGY = st.decimals(-99999, 99999, places=14, allow_nan=False)
+
+
+@settings(max_examples=200, deadline=None)
+@example(Decimal("99999.99999999999999"), 7, 14)
+@example(Decimal(1), 365, 14)
+@given(ENERGY, st.integers(-366, 366).filter(bool), st.integers(0, 14))
+def test_divide_keeps_its_places_by_sql_server_s_rules(
+    by_rules: Render, numerator: Decimal, denominator: int, scale: int
+) -> None:
+    # Cast, as a column of days is an int whatever its value.
+    sql = "{{ divide(\"cast('%s' as decimal(23, 14))\", 'cast(%d as int)', %d) }}"
+    found = one(by_rules, sql % (f"{numerator:f}", denominator, scale))
+    assert found == exact_quotient(numerator, Decimal(denominator), scale)
+
+
+@pytest.mark.parametrize("days", ["21", "22", "92", "366"])
+def test_divide_by_a_whole_number_of_days_does_not_overflow(render: Render, by_rules: Render, days: str) -> None:
+    # The share of a bill: an amount in cents times some days, by the days of the bill.
+    amount = "cast('12345.67' as decimal(18, 2)) * cast(13 as int)"
+    for engine in (render, by_rules):
+        found = one(engine, f'{{{{ divide("({amount})", "cast({days} as int)", 14, 8) }}}}')
+        assert found == exact_quotient(Decimal("12345.67") * 13, Decimal(days), 14)
+
+
+@pytest.mark.parametrize(("value", "places", "expected"), [("1.49999999999999", 0, "1"), ("2.00005", 4, "2.0001")])
+def test_reading_is_rounded_by_all_its_places_by_sql_server_s_rules(
+    by_rules: Render, value: str, places: int, expected: str
+) -> None:
+    wide = f"cast('{value}' as decimal(38, 14))"
+    assert one(by_rules, f"{{{{ round_half_up(\"{wide}\", 'cast({places} as int)') }}}}") == Decimal(expected)
 
 
 @pytest.mark.parametrize(("numerator", "expected"), [("1", "0.5"), ("-1", "-0.5"), ("0.25", "0.1"), ("-0.25", "-0.1")])

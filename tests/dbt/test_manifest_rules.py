@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from loaders.warehouse.schema import LONGEST_IDS
 
 STAGES = {"rating", "billing", "settlement", "reporting"}
 PUBLIC_MARTS = {
@@ -65,6 +69,18 @@ def test_marts_hold_the_public_columns(marts: list[dict[str, Any]]) -> None:
     columns = {model["name"]: set(model["columns"]) for model in marts}
     missing = {name: sorted(set(public.split()) - columns[name]) for name, public in PUBLIC_MARTS.items()}
     assert missing == {name: [] for name in PUBLIC_MARTS}
+
+
+def test_marts_keep_every_identifier_that_is_let_in(marts: list[dict[str, Any]]) -> None:
+    # SQL Server cuts a text that is cast to a shorter one without a word; DuckDB keeps it.
+    lengths = {
+        f"{model['name']}.{name}": (int(size[1]), LONGEST_IDS[name])
+        for model in marts
+        for name, column in model["columns"].items()
+        if name in LONGEST_IDS and (size := re.fullmatch(r"varchar\((\d+)\)", column.get("data_type") or ""))
+    }
+    assert {name.partition(".")[2] for name in lengths} >= {"nmi", "nmi_suffix", "contract_id", "device_id", "plan_id"}
+    assert {name for name, (length, longest) in lengths.items() if length < longest} == set()
 
 
 def test_only_staging_reads_sources(models: list[dict[str, Any]]) -> None:
@@ -145,10 +161,12 @@ def test_charge_is_named_by_the_list_of_its_step_alone(manifest: dict[str, Any],
     assert {text for text in asked_for if any(f"'{charge.split('.')[-1]}'" in text for charge in charges)} == set()
 
 
-def test_models_compile_for_sqlserver_without_a_server(
-    models: list[dict[str, Any]], compiled_for_sqlserver: dict[str, str]
+def test_models_tests_and_hooks_compile_for_sqlserver_without_a_server(
+    manifest: dict[str, Any], compiled_for_sqlserver: dict[str, str]
 ) -> None:
-    assert names([model for model in models if not compiled_for_sqlserver.get(model["name"], "").strip()]) == []
+    nodes = [node for node in manifest["nodes"].values() if node["resource_type"] != "seed"]
+    assert {node["resource_type"] for node in nodes} == {"model", "test", "operation"}
+    assert names([node for node in nodes if not compiled_for_sqlserver.get(Path(node["path"]).stem, "").strip()]) == []
 
 
 def test_compiled_sql_has_no_list_functions_on_sqlserver(compiled_for_sqlserver: dict[str, str]) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from loaders.sqlserver.login import SqlServerLogin
+from tests.e2e.deliveries import Delivered, deliver
 from tests.e2e.harness import Retailer, Row, assert_balanced, differences, sandboxed
 from tests.sqlserver import execute, scratch_database, variables
 from tests.tcp_proxy import proxy_to
@@ -23,6 +24,7 @@ from tests.tcp_proxy import proxy_to
 pytestmark = [pytest.mark.e2e, pytest.mark.sqlserver]
 
 DAY = "2026-03-05"
+LONGER, LONG_NMI, TOO_LONG = "-LONGER-THAN-SAP-TAKES", "4103" * 9, "N" * 60
 # When this run did something, and what SAP numbered in the order of arrival.
 OF_THE_RUN = frozenset({"detected_at", "state_at", "known_from_at", "worked_at", "sap_document_id"})
 
@@ -76,8 +78,36 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
         own = {**second.environment, **variables(login), "BILLSYNC_LEDGER_URL": "sqlserver"}
         on_server = OnSqlServer(second.root, own, login)
         for retailer in (first, on_server):
+            lengthen_identifiers(retailer)
             retailer.run(DAY)
         yield Pair(first, on_server)
+
+
+def lengthen_identifiers(retailer: Retailer) -> None:
+    """Give a contract and an NMI identifiers longer than the market and SAP know, and deliver some too long to keep."""
+    (contract,), *_ = retailer.retailer(
+        "select contract_id from meter_reading_orders "
+        f"where scheduled_read_date = '{DAY}' and contract_id in (select contract_id from contracts) order by 1"
+    )
+    for table in ("contracts", "contract_plans", "contract_terms", "meter_reading_orders"):
+        retailer.retailer(f"update {table} set contract_id = '{contract}{LONGER}' where contract_id = '{contract}'")
+    retailer.retailer(f"insert into contracts values ('{TOO_LONG}', 'A1', '4103000011', '2026-01-01', null)")
+    record = ["300", "20260304", *["0.5"] * 48, "A", "", "", "20260305010000", ""]
+    for nmi in (LONG_NMI, TOO_LONG):
+        header = ["200", nmi, "E1", "1", "E1", "N1", "METER1", "kWh", "30", ""]
+        deliver(retailer.sandbox / "landing", DAY, f"NEM12#{len(nmi)}#BLUEMDP#BANKSIA.csv", [Delivered(header, record)])
+
+
+def test_long_identifiers_are_kept_whole_or_refused_by_name(pair: Pair) -> None:
+    for retailer in (pair.duckdb, pair.sqlserver):
+        assert retailer.fetch(f"select count(*) from marts.fct_daily_usage where nmi = '{LONG_NMI}'") != [(0,)]
+        bills = "select count(*) from marts.fct_shadow_bills where contract_id like "
+        assert retailer.fetch(f"{bills} '%{LONGER}'") == [(1,)]
+        rejected = "select distinct nmi from marts.rejected_records where reason_code = 'NMI_TOO_LONG'"
+        assert retailer.fetch(rejected) == [(TOO_LONG[:37] + "...",)]
+        assert "contract_id" in str(
+            retailer.fetch("select detail from raw.source_outcomes where source_name = 'retailer_db'")
+        )
 
 
 def test_every_mart_is_the_same_row_by_row(pair: Pair) -> None:
@@ -93,12 +123,13 @@ def test_day_run_again_changes_nothing(pair: Pair) -> None:
     assert differences(before, mart_rows(pair.sqlserver)) == {}
 
 
-def begun_dbt(retailer: OnSqlServer, **more: str) -> subprocess.Popen[bytes]:
-    """A run of the day in a process of its own that has come as far as dbt's models."""
-    process = subprocess.Popen(
-        retailer.command("run", "--day", DAY), env=retailer.variables(**more), cwd=retailer.root,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+def begun_dbt(retailer: OnSqlServer, said: Path, **more: str) -> subprocess.Popen[bytes]:
+    """A run of the day in a process of its own that has come as far as dbt's models; what it says is in a file."""
+    with said.open("wb") as output:
+        process = subprocess.Popen(
+            retailer.command("run", "--day", DAY), env=retailer.variables(**more), cwd=retailer.root,
+            stdout=output, stderr=subprocess.STDOUT,
+        )  # fmt: skip
     deadline = time.monotonic() + 300
     busy = "select count(*) from sys.views where right(name, 12) = '__dbt_tmp_vw'"
     while not retailer.fetch(busy)[0][0] and process.poll() is None and time.monotonic() < deadline:
@@ -107,27 +138,26 @@ def begun_dbt(retailer: OnSqlServer, **more: str) -> subprocess.Popen[bytes]:
     return process
 
 
-def test_day_killed_in_dbt_and_run_again_gives_the_same_marts(pair: Pair) -> None:
+def test_day_killed_in_dbt_and_run_again_gives_the_same_marts(pair: Pair, tmp_path: Path) -> None:
     before = mart_rows(pair.sqlserver)
-    process = begun_dbt(pair.sqlserver)
+    process = begun_dbt(pair.sqlserver, tmp_path / "said")
     os.kill(process.pid, signal.SIGKILL)
     process.wait(timeout=60)
     pair.sqlserver.run(DAY)
     assert differences(before, mart_rows(pair.sqlserver)) == {}
 
 
-def test_day_whose_connections_are_cut_in_dbt_is_survived_or_completed_by_the_next(pair: Pair) -> None:
+def test_day_whose_connections_are_cut_in_dbt_is_survived(pair: Pair, tmp_path: Path) -> None:
     before = mart_rows(pair.sqlserver)
     login = pair.sqlserver.login
     with proxy_to(login.host, login.port) as proxy:
+        said = tmp_path / "said"
         process = begun_dbt(
-            pair.sqlserver, BILLSYNC_SQLSERVER_HOST="127.0.0.1", BILLSYNC_SQLSERVER_PORT=str(proxy.port)
+            pair.sqlserver, said, BILLSYNC_SQLSERVER_HOST="127.0.0.1", BILLSYNC_SQLSERVER_PORT=str(proxy.port)
         )
         assert proxy.sockets
         proxy.cut()
-        survived = process.wait(timeout=800) == 0
-    if not survived:
-        pair.sqlserver.run(DAY)
+        assert process.wait(timeout=800) == 0, said.read_text(encoding="utf-8")[-4000:]
     assert differences(before, mart_rows(pair.sqlserver)) == {}
 
 

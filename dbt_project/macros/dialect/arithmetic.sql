@@ -23,16 +23,17 @@
 {%- endmacro %}
 
 {# SQL Server and Spark have no 128-bit integer: subtract the remainder first, so that the quotient is a whole number
-   whatever scale the engine gives it, then round by the remainder. #}
+   whatever scale the engine gives it, then round by the remainder. SQL Server keeps only six places of a product of more
+   than 38 digits, so the quotient has no more digits than leave room for its places: 37 less twice the scale. #}
 {% macro sqlserver__divide(numerator, denominator, scale, input_scale) -%}
     {%- set n -%}
-        cast(cast(({{ numerator }}) * {{ power_of_ten(input_scale) }} as decimal(38, 0)) * {{ power_of_ten(scale) }} as decimal(38, 0))
+        cast(cast(({{ numerator }}) * {{ decimal_power_of_ten(input_scale) }} as decimal(38, 0)) * {{ decimal_power_of_ten(scale) }} as decimal(38, 0))
     {%- endset -%}
     {%- set d -%}
-        cast(nullif({{ denominator }}, 0) * {{ power_of_ten(input_scale) }} as decimal(38, 0))
+        cast(nullif({{ denominator }}, 0) * {{ decimal_power_of_ten(input_scale) }} as decimal(38, 0))
     {%- endset -%}
     cast(
-        cast(({{ n }} - ({{ n }} % {{ d }})) / {{ d }} as decimal(38, 0)) * {{ unit_of_scale(scale) }}
+        cast(({{ n }} - ({{ n }} % {{ d }})) / {{ d }} as decimal({{ 37 - scale }}, 0)) * {{ unit_of_scale(scale) }}
         + case
             when abs({{ n }} % {{ d }}) * 2 < abs({{ d }}) then 0
             when ({{ n }} < 0 and {{ d }} > 0) or ({{ n }} > 0 and {{ d }} < 0) then -{{ unit_of_scale(scale) }}
@@ -49,6 +50,9 @@
     cast(cast({{ expression }} as decimal(38, {{ scale }})) * {{ power_of_ten(scale) }} as hugeint)
 {%- endmacro %}
 {% macro power_of_ten(exponent) %}1{{ '0' * exponent }}{% endmacro %}
+{# With its point a literal is a decimal: without, SQL Server takes up to 2,147,483,647 for an int, and 22 days x 10^8
+   would overflow. #}
+{% macro decimal_power_of_ten(exponent) %}{{ power_of_ten(exponent) }}.{% endmacro %}
 {% macro unit_of_scale(scale) -%}
     {%- if scale == 0 -%}1{%- else -%}cast('0.{{ '0' * (scale - 1) }}1' as decimal({{ scale }}, {{ scale }})){%- endif -%}
 {%- endmacro %}

@@ -7,6 +7,27 @@
 {% macro default__text_length(expression) %}length({{ expression }}){% endmacro %}
 {% macro sqlserver__text_length(expression) %}len({{ expression }}){% endmacro %}
 
+{# Bytes of a text as varchar keeps it, in UTF-8. #}
+{% macro text_octets(expression) %}{{ adapter.dispatch('text_octets')(expression) }}{% endmacro %}
+{% macro default__text_octets(expression) %}strlen({{ expression }}){% endmacro %}
+{% macro sqlserver__text_octets(expression) %}datalength(cast({{ expression }} as varchar(max))){% endmacro %}
+{% macro spark__text_octets(expression) %}octet_length({{ expression }}){% endmacro %}
+
+{# A text for people in a column of so many bytes. One that does not fit ends in three dots, on every engine alike: a cast
+   alone cuts it on SQL Server without a word and nowhere else. Not for identifiers, which are never cut: what is too long to
+   be one is refused where it comes in (loaders/warehouse/schema.py). #}
+{% macro short_text(expression, length) -%}
+    cast(
+        case
+            when {{ text_octets(expression) }} > {{ length }} and {{ text_octets(expression) }} = {{ text_length(expression) }}
+                then {{ concat_text(["substring(" ~ expression ~ ", 1, " ~ (length - 3) ~ ")", "'...'"]) }}
+            when {{ text_octets(expression) }} > {{ length }}
+                then {{ concat_text(["substring(" ~ expression ~ ", 1, " ~ ((length - 3) // 4) ~ ")", "'...'"]) }}
+            else {{ expression }}
+        end as {{ text_type(length) }}
+    )
+{%- endmacro %}
+
 {% macro text_of(expression, length=40) %}cast({{ expression }} as {{ text_type(length) }}){% endmacro %}
 
 {# Join expressions to one text; a null counts as empty on every engine. #}

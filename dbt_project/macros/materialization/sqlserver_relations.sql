@@ -66,13 +66,20 @@
     {%- endcall %}
 {% endmacro %}
 
-{# Before a run: the views that the adapter builds its tables through, left behind by a process that was killed. #}
+{# Dropping a view drops no other: the adapter looks for views that stand on it, which takes rights on all of the database. #}
+{% macro sqlserver__get_drop_sql(relation) -%}
+    {{ get_use_database_sql(relation.database) }}
+    exec('drop {{ relation.type }} if exists {{ relation.include(database=False) }};');
+{%- endmacro %}
+
+{# Before a run: the views that the adapter builds its tables and asks its tests through, left behind by a process that was
+   killed. #}
 {% macro drop_left_over_views() -%}
     {%- if target.type == 'sqlserver' %}
     declare @drop_views nvarchar(max) = (
         select string_agg(cast(concat('drop view ', quotename(schema_name(schema_id)), '.', quotename(name)) as nvarchar(max)), '; ')
         from sys.views
-        where right(name, 12) = '__dbt_tmp_vw'
+        where right(name, 12) = '__dbt_tmp_vw' or left(name, 9) = 'testview_'
     );
     exec(@drop_views);
     {%- endif -%}

@@ -59,7 +59,7 @@
         case
             {%- for places in range(5) %}
             when charges.unit = 'KWH' and rounding.quantity_places = {{ places }}
-                then cast(cast(charges.quantity as decimal(18, {{ places }})) as {{ kwh_type() }})
+                then cast({{ rounded('charges.quantity', 18, places) }} as {{ kwh_type() }})
             {%- endfor %}
             else cast(charges.quantity as {{ kwh_type() }})
         end

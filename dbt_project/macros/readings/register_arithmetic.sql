@@ -21,10 +21,11 @@
     end
 {%- endmacro %}
 
-{# A value rounded half up to the places held in a column. #}
+{# A value rounded half up to the places held in a column; its digits are bounded first, or SQL Server would keep only
+   six places of the product. #}
 {% macro round_half_up(value, places_column) -%}
     cast(
-        cast(floor(({{ value }}) * {{ ten_to_the(places_column) }} + cast(0.5 as decimal(2, 1))) as decimal(23, 0))
+        cast(floor(cast({{ value }} as {{ reading_type() }}) * {{ ten_to_the(places_column) }} + cast(0.5 as decimal(2, 1))) as decimal(23, 0))
         * {{ last_place(places_column) }} as {{ reading_type() }}
     )
 {%- endmacro %}

@@ -13,7 +13,18 @@ from alembic.migration import MigrationContext
 from sqlalchemy.dialects import mssql
 from sqlalchemy.schema import CreateTable
 
-from loaders.operational_db import leases, load_history, metadata, open_engine, reading, upgrade
+from loaders.operational_db import (
+    exceptions,
+    leases,
+    load_history,
+    load_readings,
+    metadata,
+    open_engine,
+    read_edits,
+    reading,
+    upgrade,
+)
+from loaders.warehouse.schema import LONGEST_IDS
 
 
 def test_upgrade_twice_gives_exactly_the_written_tables(tmp_path: Path) -> None:
@@ -22,6 +33,17 @@ def test_upgrade_twice_gives_exactly_the_written_tables(tmp_path: Path) -> None:
     upgrade(engine)
     with reading(engine) as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_every_identifier_that_is_let_in_fits_its_columns() -> None:
+    lengths = {
+        f"{table.name}.{column.name}": (column.type.length, LONGEST_IDS[column.name])
+        for table in (load_readings, exceptions, read_edits)
+        for column in table.columns
+        if column.name in LONGEST_IDS and isinstance(column.type, sa.Unicode)
+    }
+    assert len(lengths) >= 10
+    assert {name for name, (length, longest) in lengths.items() if (length or 0) < longest} == set()
 
 
 def test_upgrade_from_several_threads_at_once_succeeds(tmp_path: Path) -> None:

@@ -91,13 +91,14 @@ select
     due.contract_id,
     due.period_start_date,
     due.period_end_date,
-    cast(
+    {% set reason -%}
         case
             when ranked.contract_id is null then {{ concat_text(["'could not be read for this day: '", "failed_sources.source_names"]) }}
             when ranked.issue_count = 1 then {{ concat_text(["ranked.rule_code", "': '", "ranked.detail"]) }}
             else {{ concat_text(["ranked.rule_code", "': '", "ranked.detail", "' (and '", text_of('ranked.issue_count - 1', 6), "' more)'"]) }}
-        end as {{ text_type(500) }}
-    ) as hold_reason
+        end
+    {%- endset -%}
+    {{ short_text(reason, 500) }} as hold_reason
 from {{ ref('int_bill_periods__due') }} as due
 cross join failed_sources
 left join ranked

@@ -41,19 +41,26 @@ ranked as (
         ) as problem_number,
         count(*) over (partition by contract_id, period_start_date, period_end_date) as problem_count
     from distinct_problems
+),
+
+told as (
+    select
+        contract_id,
+        period_start_date,
+        period_end_date,
+        {{ concat_text([
+            "max(case when problem_number = 1 then reason end)",
+            "coalesce(max(case when problem_number = 2 then " ~ concat_text(["'; '", "reason"]) ~ " end), '')",
+            "case when max(problem_count) > 2 then " ~ concat_text(["' (and '", text_of('max(problem_count) - 2', 6), "' more)'"])
+            ~ " else '' end",
+        ]) }} as reason
+    from ranked
+    group by contract_id, period_start_date, period_end_date
 )
 
 select
     contract_id,
     period_start_date,
     period_end_date,
-    cast(
-        {{ concat_text([
-            "max(case when problem_number = 1 then reason end)",
-            "coalesce(max(case when problem_number = 2 then " ~ concat_text(["'; '", "reason"]) ~ " end), '')",
-            "case when max(problem_count) > 2 then " ~ concat_text(["' (and '", text_of('max(problem_count) - 2', 6), "' more)'"])
-            ~ " else '' end",
-        ]) }} as {{ text_type(500) }}
-    ) as not_priceable_reason
-from ranked
-group by contract_id, period_start_date, period_end_date
+    {{ short_text('reason', 500) }} as not_priceable_reason
+from told

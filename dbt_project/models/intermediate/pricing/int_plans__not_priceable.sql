@@ -128,7 +128,7 @@ banded_periods as (
             when measure_unit <> 'DAYS' then {{ concat_text(["'the daily supply charge has bands of '", "measure_unit"]) }}
             when coalesce(unit_price_as_served, -1) < 0 then 'a band of the daily supply charge has no price'
             when bands_after = 0 and volume_text is not null then 'days beyond the last band of the daily supply charge have no price'
-            when bands_after > 0 and (coalesce(volume, 0) <= 0 or volume > 366 or volume <> cast(volume as decimal(18, 0)))
+            when bands_after > 0 and (coalesce(volume, 0) <= 0 or volume > 366 or volume <> {{ rounded('volume', 18, 0) }})
                 then 'a band of the daily supply charge is not for a number of days up to a year'
         end) as refusal
     from bands

@@ -103,8 +103,8 @@ dial_troubles as (
         period_start_date,
         period_end_date,
         max({{ concat_text([
-            "'device '", "device_id", "' register '", "register_id", "': the dial showed '", text_of("cast(dial_reading as decimal(18, 4))"),
-            "', previous reading plus usage is '", text_of("cast(register_reading as decimal(18, 4))"),
+            "'device '", "device_id", "' register '", "register_id", "': the dial showed '", text_of(rounded('dial_reading', 18, 4)),
+            "', previous reading plus usage is '", text_of(rounded('register_reading', 18, 4)),
         ]) }}) as trouble
     from judged
     where differs_from_dial = 1
@@ -137,7 +137,7 @@ select
         when bills.status = 'READY' and contract_troubles.trouble is null and dial_troubles.trouble is null then 0
         else 1
     end as is_held,
-    {{ text_of("case
+    {{ short_text("case
         when bills.status is null then 'there is no bill for the period'
         when bills.status <> 'READY'
             then " ~ concat_text(["'bill '", "bills.status", "': '", "bills.status_reason"]) ~ "

@@ -17,7 +17,7 @@ with reading_problems as (
         {{ concat_text(["device_id", "'/'", "register_id", "'/'", "meter_reading_reason"]) }} as subject,
         {{ concat_text([
             "'device '", "device_id", "' register '", "register_id", "' reading '",
-            text_of("cast(reading_result as decimal(20, 4))"), "' of '", text_of("reading_date"),
+            text_of(rounded('reading_result', 20, 4)), "' of '", text_of("reading_date"),
             "case when sap_message is null then '' else ': ' end", "sap_message",
         ]) }} as detail
     from {{ ref('fct_isu_meter_readings') }}
@@ -161,7 +161,7 @@ select
     problems.contract_id,
     problems.period_start_date as first_market_date,
     problems.period_end_date as last_market_date,
-    {{ text_of('problems.detail', 2000) }} as detail
+    {{ short_text('problems.detail', 2000) }} as detail
 from problems
 inner join {{ ref('exception_rules') }} as rules
     on problems.rule_code = rules.rule_code

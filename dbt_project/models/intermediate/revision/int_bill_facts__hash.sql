@@ -66,7 +66,7 @@ registers as (
         {{ join_text(
             concat_text([
                 "registers.device_id", "'|'", "registers.register_id", "'|'", "registers.nmi_suffix", "'|'",
-                "registers.usage_type", "'|'", "registers.time_band", "'|'", text_of("registers.multiplier"), "'|'",
+                "registers.usage_type", "'|'", "registers.time_band", "'|'", text_of(rounded('registers.multiplier', 18, 6)), "'|'",
                 text_of("registers.integer_places", 6), "'|'", text_of("registers.decimal_places", 6),
             ]), ';', 'registers.device_id, registers.register_id'
         ) }} as registers_text
@@ -105,7 +105,7 @@ manual_readings as (
         {{ join_text(
             concat_text([
                 "readings.device_id", "'|'", "readings.register_id", "'|'", text_of("readings.reading_date", 10), "'|'",
-                text_of("readings.meter_reading"), "'|'", "readings.reading_type",
+                text_of(rounded('readings.meter_reading', 24, 14)), "'|'", "readings.reading_type",
             ]), ';', 'readings.reading_date, readings.device_id, readings.register_id, readings.meter_reading, readings.reading_type'
         ) }} as readings_text
     from bills

@@ -1,6 +1,19 @@
 -- One row per NMI whose reads this run judges, with the days it judges them over: what its deliveries touched, and the
 -- bill periods it works. A problem that lies within and is not found any more is settled.
-with wanted as (
+with spans as (
+    select
+        records.nmi,
+        {{ smallest_of(['records.previous_read_date', 'records.current_read_date']) }} as first_date,
+        {{ largest_of(['records.previous_read_date', 'records.current_read_date']) }} as last_date
+    from {{ ref('int_accumulation_records__current') }} as records
+    inner join {{ ref('int_meter_files__touched') }} as touched
+        on
+            records.billing_day = touched.billing_day
+            and records.source = touched.source
+            and records.file_name = touched.file_name
+),
+
+wanted as (
     select
         nmi,
         min(market_date) as first_date,
@@ -10,17 +23,12 @@ with wanted as (
     group by nmi
     union all
     select
-        records.nmi,
-        min({{ smallest_of(['records.previous_read_date', 'records.current_read_date']) }}) as first_date,
-        max({{ largest_of(['records.previous_read_date', 'records.current_read_date']) }}) as last_date,
+        nmi,
+        min(first_date) as first_date,
+        max(last_date) as last_date,
         cast(null as date) as due_billing_day
-    from {{ ref('int_accumulation_records__current') }} as records
-    inner join {{ ref('int_meter_files__touched') }} as touched
-        on
-            records.billing_day = touched.billing_day
-            and records.source = touched.source
-            and records.file_name = touched.file_name
-    group by records.nmi
+    from spans
+    group by nmi
     union all
     select
         nmi,

@@ -113,7 +113,7 @@ with reads as (
 )
 
 select
-    cast(contract_id as {{ text_type(20) }}) as contract_id,
+    cast(contract_id as {{ text_type(40) }}) as contract_id,
     period_start_date,
     period_end_date,
     bill_version,
@@ -127,7 +127,7 @@ select
     read_last_date,
     cast(source as {{ text_type(20) }}) as source,
     delivery_billing_day,
-    cast(file_name as {{ text_type(400) }}) as file_name,
+    {{ short_text('file_name', 400) }} as file_name,
     cast(line_number as integer) as line_number,
     read_version_at,
     cast(content_hash as {{ text_type(64) }}) as content_hash

@@ -110,14 +110,14 @@ judged as (
 )
 
 select
-    cast(contract_id as {{ text_type(20) }}) as contract_id,
+    cast(contract_id as {{ text_type(40) }}) as contract_id,
     period_start_date,
     period_end_date,
     revision_day,
     cast(from_version as integer) as from_version,
     cast(to_version as integer) as to_version,
     cast(nmi as {{ text_type(40) }}) as nmi,
-    cast(jurisdiction as {{ text_type(10) }}) as jurisdiction,
+    {{ short_text('jurisdiction', 20) }} as jurisdiction,
     cast(cause as {{ text_type(20) }}) as cause,
     first_changed_date,
     last_changed_date,
@@ -137,7 +137,7 @@ select
             ~ " when 'NOT_PRICEABLE' then 'one of the two versions has no total: see why the bill cannot be priced'"
             ~ " when 'BELOW_TOLERANCE' then " ~ concat_text([
                 "case when difference_aud > 0 then 'not more than the tolerance of ' else 'nothing to give back' end",
-                "case when difference_aud > 0 then " ~ text_of("cast(undercharge_tolerance_aud as decimal(18, 2))")
+                "case when difference_aud > 0 then " ~ text_of(rounded('undercharge_tolerance_aud', 18, 2))
                 ~ " else '' end",
             ])
             ~ " when 'OUTSIDE_RECOVERY_WINDOW' then " ~ concat_text([

@@ -2,21 +2,21 @@
 select
     billing_day,
     cast(source as {{ text_type(20) }}) as source,
-    cast(file_name as {{ text_type(400) }}) as file_name,
+    {{ short_text('file_name', 400) }} as file_name,
     cast(line_number as integer) as line_number,
-    cast(record_indicator as {{ text_type(20) }}) as record_indicator,
-    cast(nmi as {{ text_type(40) }}) as nmi,
+    {{ short_text('record_indicator', 20) }} as record_indicator,
+    {{ short_text('nmi', 40) }} as nmi,
     cast(reason_code as {{ text_type(60) }}) as reason_code,
-    cast(reason as {{ text_type(1000) }}) as reason
+    {{ short_text('reason', 1000) }} as reason
 from {{ ref('stg_meter_data__rejected_records') }}
 union all
 select
     billing_day,
     cast(source as {{ text_type(20) }}) as source,
-    cast(file_name as {{ text_type(400) }}) as file_name,
+    {{ short_text('file_name', 400) }} as file_name,
     cast(line_number as integer) as line_number,
-    cast(record_indicator as {{ text_type(20) }}) as record_indicator,
-    cast(nmi as {{ text_type(40) }}) as nmi,
+    {{ short_text('record_indicator', 20) }} as record_indicator,
+    {{ short_text('nmi', 40) }} as nmi,
     cast(reason_code as {{ text_type(60) }}) as reason_code,
-    cast(reason as {{ text_type(1000) }}) as reason
+    {{ short_text('reason', 1000) }} as reason
 from {{ ref('int_interval_records__reject') }}

@@ -50,11 +50,11 @@ with judged as (
 )
 
 select
-    cast(contract_id as {{ text_type(10) }}) as contract_id,
+    cast(contract_id as {{ text_type(40) }}) as contract_id,
     cast(period_start_date as date) as period_start_date,
     cast(period_end_date as date) as period_end_date,
     cast(billing_day as date) as billing_day,
-    cast(nmi as {{ text_type(20) }}) as nmi,
+    cast(nmi as {{ text_type(40) }}) as nmi,
     cast(shadow_ex_gst_aud as {{ bill_amount_type() }}) as shadow_ex_gst_aud,
     cast(billed_ex_gst_aud as {{ bill_amount_type() }}) as billed_ex_gst_aud,
     cast(shadow_kwh as {{ kwh_type() }}) as shadow_kwh,
@@ -67,7 +67,8 @@ select
         when differs_in_money = 1 or differs_in_energy = 1 then 'DIFFER'
         else 'AGREE'
     end as {{ text_type(20) }}) as outcome,
-    cast(case
+    {% set reason -%}
+        case
         when plain_outcome = 'NOT_BILLED' and bill_status <> 'READY'
             then {{ concat_text(["'our bill is '", "bill_status", "': '", "status_reason"]) }}
         when plain_outcome = 'NOT_BILLED' and reading_count = 0 then 'the period has no meter reading order'
@@ -100,5 +101,7 @@ select
                 "case when difference_kwh > 0 then ' kWh more' else ' kWh less' end", "' than the registers'' rounding explains'",
             ]) }}
         else 'same amount; same energy within the registers'' rounding'
-    end as {{ text_type(600) }}) as reason
+    end
+    {%- endset -%}
+    {{ short_text(reason, 600) }} as reason
 from judged

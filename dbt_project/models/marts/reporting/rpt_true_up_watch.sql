@@ -81,7 +81,7 @@ estimates as (
 
 select
     bills.billing_day,
-    cast(bills.contract_id as {{ text_type(20) }}) as contract_id,
+    cast(bills.contract_id as {{ text_type(40) }}) as contract_id,
     bills.period_start_date,
     bills.period_end_date,
     cast(bills.bill_version as integer) as bill_version,

@@ -28,10 +28,10 @@ select
     end as {{ kw_type() }}) as max_demand_kw,
     channel_days.read_version_at,
     coalesce(channel_days.is_conflicting, 0) as is_conflicting,
-    cast(coalesce(channel_days.unit, 'kWh') as {{ text_type(20) }}) as delivered_unit,
+    {{ short_text("coalesce(channel_days.unit, 'kWh')", 20) }} as delivered_unit,
     cast(coalesce(channel_days.source, 'ESTIMATE') as {{ text_type(20) }}) as source,
     coalesce(channel_days.billing_day, {{ date_literal(var('end_day')) }}) as billing_day,
-    cast(channel_days.file_name as {{ text_type(400) }}) as file_name,
+    {{ short_text('channel_days.file_name', 400) }} as file_name,
     cast(channel_days.line_number as integer) as line_number,
     cast(coalesce(fills.is_billed, 0) as integer) as is_fill_billed
 from {{ ref('int_channel_days__refresh') }} as refreshed

@@ -38,7 +38,7 @@ select
         when 'PREVIOUS_YEAR' then '23'
         else '57'
     end) as {{ text_type(2) }}) as market_method_code,
-    cast(estimates.taken_from as {{ text_type(200) }}) as taken_from,
+    {{ short_text('estimates.taken_from', 200) }} as taken_from,
     cast(sum(estimates.filled_kwh) as {{ kwh_type() }}) as filled_kwh,
     cast(max(fills.is_billed) as integer) as is_billed,
     cast(max(fills.is_missing_day) as integer) as is_missing_day,
@@ -60,7 +60,7 @@ select
     48 as last_half_hour,
     cast(method as {{ text_type(20) }}) as method,
     cast('65' as {{ text_type(2) }}) as market_method_code,
-    cast(taken_from as {{ text_type(200) }}) as taken_from,
+    {{ short_text('taken_from', 200) }} as taken_from,
     cast(sum(filled_kwh) as {{ kwh_type() }}) as filled_kwh,
     cast(max(is_billed) as integer) as is_billed,
     1 as is_missing_day,

@@ -237,6 +237,7 @@ def test_quality_ranges_become_flags_that_cover_the_day(
         (read(intervalReads="many"), "READ_MALFORMED"),
         (read(readQualities=[quality(1, 2, "SUBSTITUTE") | {"startInterval": "x"}]), "READ_MALFORMED"),
         (read(suffix=""), "NMI_SUFFIX_MISSING"),
+        (read(suffix="E" * 21), "NMI_SUFFIX_TOO_LONG"),
         ({**read(), "readStartDate": "soon"}, "INTERVAL_DATE_INVALID"),
         ({**read(), "readEndDate": "2026-03-05"}, "WRONG_VALUE_COUNT"),
         ({**read(), "readUType": "photo"}, "READ_EMPTY"),

@@ -78,6 +78,9 @@ def test_interval_length_that_divides_a_half_hour_is_kept(minutes: str, count: i
         ("200,4103000011,E1,1,E1,N1,MTR001,kWh,60,", "INTERVAL_LENGTH_INVALID"),
         ("200,4103000011,E1,1,E1,N1,MTR001,kWh,thirty,", "INTERVAL_LENGTH_INVALID"),
         ("200", "NMI_MISSING"),
+        (f"200,{'4' * 41},E1,1,E1,N1,MTR001,kWh,30,", "NMI_TOO_LONG"),
+        (f"200,{'é' * 21},E1,1,E1,N1,MTR001,kWh,30,", "NMI_TOO_LONG"),
+        (f"200,4103000011,E1,1,{'E' * 21},N1,MTR001,kWh,30,", "NMI_SUFFIX_TOO_LONG"),
     ],
 )
 def test_header_that_cannot_tag_is_rejected_with_its_interval_records(record: str, code: str) -> None:

@@ -54,6 +54,8 @@ def test_accumulation_record_well_formed_is_kept_field_by_field() -> None:
     [
         (_with(1, ""), "NMI_MISSING"),
         (_with(4, ""), "NMI_SUFFIX_MISSING"),
+        (_with(1, "V" * 41), "NMI_TOO_LONG"),
+        (_with(4, "1" * 21), "NMI_SUFFIX_TOO_LONG"),
         (_with(18, ""), "VALUE_NOT_NUMERIC"),
         (_with(18, "many"), "VALUE_NOT_NUMERIC"),
         (_with(18, "1234567890123"), "VALUE_OUT_OF_RANGE"),

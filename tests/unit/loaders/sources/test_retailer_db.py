@@ -95,6 +95,24 @@ def test_exact_text_loses_nothing(value: object, column: str, text: str | None) 
     assert exact_text(value, column) == text
 
 
+def test_row_with_an_identifier_too_long_to_be_kept_is_left_out_and_told(database: Path, tmp_path: Path) -> None:
+    kept, too_long = "C" * 40, "C" * 41
+    run(
+        database,
+        f"insert into contracts values ('{kept}', 'A1', '4103000011', '2026-01-01', null)",
+        f"insert into contracts values ('{too_long}', 'A1', '4103000012', '2026-01-01', null)",
+        f"insert into contract_plans values ('{too_long}', 'P1', '2026-01-01', null)",
+    )
+    extract, tables = read(database, tmp_path / "s")
+    assert [row["contract_id"] for row in tables["retailer_contracts"]] == [kept]
+    assert tables["retailer_contract_plans"] == []
+    assert [failure.partition(":")[0] for failure in extract.failures] == [
+        "retailer_contracts",
+        "retailer_contract_plans",
+    ]
+    assert all("contract_id" in failure and "41 characters" in failure for failure in extract.failures)
+
+
 def test_query_may_rename_reorder_and_add_columns(database: Path, tmp_path: Path) -> None:
     folder = tmp_path / "sql"
     shutil.copytree(SQL_FOLDER, folder)

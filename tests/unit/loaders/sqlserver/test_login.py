@@ -117,6 +117,8 @@ def test_dbt_profile_gives_the_driver_the_same_words(authentication: str, monkey
     from dbt_common.context import set_invocation_context
 
     login = login_by(authentication)
+    for name in [name for name in os.environ if name.startswith("BILLSYNC_SQLSERVER_")]:
+        monkeypatch.delenv(name)  # where a server for tests is named
     for name, value in {
         "HOST": login.host, "DATABASE": login.database, "USER": login.user, "PASSWORD": login.password,
         "AUTHENTICATION": authentication,
