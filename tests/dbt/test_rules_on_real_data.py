@@ -244,6 +244,10 @@ def test_real_meter_files_show_their_known_faults(dbt: Dbt, shared_data: Path, t
     }  # fmt: skip
     assert {row[2] for row in found if row[0] == "QUALITY_COMBINATION"} == {
         "NEM1204066", "NEM1208146", "NEM1209165", "NEM1209166", "NEM1209167", "NEM1209171", "NEM1314067", "NEM1314071",
+        # Interval events: a substitute without a reason, and a substitute under a day that says A.
+        "(REDACTED)", "NMI1234567",
+        # Basic meters' reads estimated with the reason 77.
+        "NEM1315087", "NEM1315091", "NEM1318147", "NEM1318151",
     }  # fmt: skip
     assert nmis.keys() == {
         "EVENTS_INCOMPLETE", "EXPORT_AT_NIGHT", "FILE_CUT_OFF", "FILE_NO_HEADER", "METER_OVERLAP", "NMI_UNKNOWN",
