@@ -128,3 +128,8 @@ class Client:
 
     def control(self, path: str, payload: dict[str, Any] | None = None) -> requests.Response:
         return requests.post(f"{self.url}/control/{path}", json=payload or {}, timeout=30)
+
+
+def code_of(response: requests.Response) -> str:
+    """SAP's code in an error answered as JSON."""
+    return str(response.json()["error"]["code"])

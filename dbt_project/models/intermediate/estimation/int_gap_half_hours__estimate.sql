@@ -218,30 +218,41 @@ wanted_profiles as (
             and without_own.market_date between channel_classes.start_date and channel_classes.end_date
 ),
 
+-- Narrowed by day first and by class last: joined to the classes by day alone, every channel would meet every class.
+days_of_profiles as (
+    select channel_days.*
+    from {{ ref('int_channel_days__current') }} as channel_days
+    where
+        channel_days.market_date in (select wanted_profiles.market_date from wanted_profiles)
+        and channel_days.missing_interval_count = 0
+        and channel_days.estimated_interval_count = 0
+        and channel_days.is_conflicting = 0
+),
+
 profile_days as (
     select
-        wanted_profiles.class,
+        channel_classes.class,
         channel_days.market_date,
         cast(count(*) as integer) as channel_count,
         {%- for column in half_hour_columns() %}
         {{ divide("cast(sum(channel_days." ~ column ~ ") as decimal(23, 14))", "count(*)", 14) }} as {{ column }},
         {%- endfor %}
         0 as is_conflicting
-    from wanted_profiles
+    from days_of_profiles as channel_days
     inner join channel_classes
         on
-            wanted_profiles.class = channel_classes.class
-            and wanted_profiles.market_date between channel_classes.start_date and channel_classes.end_date
-    inner join {{ ref('int_channel_days__current') }} as channel_days
-        on
-            channel_classes.nmi = channel_days.nmi
-            and channel_classes.nmi_suffix = channel_days.nmi_suffix
-            and wanted_profiles.market_date = channel_days.market_date
+            channel_days.nmi = channel_classes.nmi
+            and channel_days.nmi_suffix = channel_classes.nmi_suffix
+            and channel_days.market_date between channel_classes.start_date and channel_classes.end_date
     where
-        channel_days.missing_interval_count = 0
-        and channel_days.estimated_interval_count = 0
-        and channel_days.is_conflicting = 0
-    group by wanted_profiles.class, channel_days.market_date
+        exists (
+            select 1
+            from wanted_profiles
+            where
+                channel_classes.class = wanted_profiles.class
+                and channel_days.market_date = wanted_profiles.market_date
+        )
+    group by channel_classes.class, channel_days.market_date
 ),
 
 profiles as (
