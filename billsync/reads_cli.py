@@ -180,9 +180,20 @@ def _new_edit(
 
 
 def _current(settings: Settings, subject: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    key = [subject["nmi"].strip().upper(), subject["suffix"].strip().upper(), subject["market_date"]]
-    found = _warehouse(settings).fetch(CURRENT_READ, key)
-    return found[0] if found else None
+    key = (subject["nmi"].strip().upper(), subject["suffix"].strip().upper(), subject["market_date"])
+    found = _warehouse(settings).fetch(CURRENT_READ, list(key))
+    return with_last_edit(found[0] if found else None, _edits(settings).last(*key))
+
+
+def with_last_edit(current: Mapping[str, Any] | None, last: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """The read that a further edit begins from: the last edit where no run has seen it yet, else what holds now."""
+    from loaders.read_edits import stamped_at  # noqa: PLC0415 - not needed for --help
+
+    if last is None or not last["values_text"]:
+        return current
+    if current is not None and current["read_version_at"] >= stamped_at(last):
+        return current
+    return {"read_version_at": stamped_at(last), "kwh_factor": Decimal(1), "values_text": last["values_text"]}
 
 
 def _warehouse(settings: Settings) -> Warehouse:
