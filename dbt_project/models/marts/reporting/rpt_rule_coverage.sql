@@ -259,6 +259,13 @@ index_reads as (
         details.record_indicator = '500'
         and details.index_read is not null
         and details.read_at is not null
+        -- Said once more for the whole table, which keeps years: it lets the scan skip them.
+        and channel_days.market_date >= (
+            select {{ add_days('min(every_bill.billing_day)', '-1 * cast(max(lookbacks.parameter_value) as integer)') }}
+            from bills as every_bill
+            cross join {{ ref('int_validation_parameters__resolve') }} as lookbacks
+            where lookbacks.rule_code = 'SUM_DIFFERS' and lookbacks.parameter = 'LOOKBACK_DAYS'
+        )
         and {{ days_between('channel_days.market_date', 'channels.billing_day') }} <= parameters.lookback_days
     group by channels.contract_id, channels.period_start_date, channels.period_end_date, channels.nmi_suffix
 ),
