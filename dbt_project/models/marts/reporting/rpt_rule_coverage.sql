@@ -261,8 +261,8 @@ index_reads as (
         and details.read_at is not null
         -- Said once more for the whole table, which keeps years: it lets the scan skip them.
         and channel_days.market_date >= (
-            select {{ add_days('min(every_bill.billing_day)', '-1 * cast(max(lookbacks.parameter_value) as integer)') }}
-            from bills as every_bill
+            select {{ add_days('min(bills.billing_day)', '-1 * cast(max(lookbacks.parameter_value) as integer)') }}
+            from bills
             cross join {{ ref('int_validation_parameters__resolve') }} as lookbacks
             where lookbacks.rule_code = 'SUM_DIFFERS' and lookbacks.parameter = 'LOOKBACK_DAYS'
         )
