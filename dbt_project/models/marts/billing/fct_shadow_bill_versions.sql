@@ -32,8 +32,9 @@ with known as (
         {%- endfor %}
         status,
         coalesce(status_reason, '') as status_reason,
-        {{ 'first_status' if has_first else 'status' }} as first_status,
-        {{ 'first_status_reason' if has_first else 'status_reason' }} as first_status_reason,
+        {{ 'coalesce(first_status, status)' if has_first else 'status' }} as first_status,
+        {{ 'case when first_status is null then status_reason else first_status_reason end' if has_first else 'status_reason' }}
+            as first_status_reason,
         {{ 'status_known_from_at' if has_first else 'known_from_at' }} as status_known_from_at,
         known_from_at
     from {{ this }}
