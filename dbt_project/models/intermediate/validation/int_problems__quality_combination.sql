@@ -40,7 +40,16 @@ events as (
             days.delivered_on = events.billing_day
             and days.file_name = events.file_name
             and days.line_number = events.parent_line_number
-    where days.event_count > 0 and events.source = 'FILE' and events.quality_flag in ('A', 'S', 'F', 'E')
+    where
+        days.event_count > 0
+        and events.source = 'FILE'
+        and events.quality_flag in ('A', 'S', 'F', 'E')
+        -- Said once more for the whole table, which keeps years: it lets the scan skip them.
+        and events.billing_day >= (
+            select min(with_events.delivered_on)
+            from days as with_events
+            where with_events.event_count > 0
+        )
 ),
 
 judged as (
