@@ -19,7 +19,7 @@ from billsync.settings import Settings, load_settings
 from billsync.words import plain_errors
 
 if TYPE_CHECKING:
-    from loaders.read_edits import NewEdit, ReadEdits
+    from loaders.read_edits import ReadEdits
     from loaders.warehouse import Warehouse
 
 COLUMNS: Final = (
@@ -33,6 +33,17 @@ inner join raw.meter_interval_records as r
     on c.billing_day = r.billing_day and c.source = r.source and c.file_name = r.file_name
     and c.line_number = r.line_number
 where c.nmi = ? and c.nmi_suffix = ? and c.market_date = ?"""
+CURRENT_REGISTER_READ: Final = """
+select c.read_version_at, r.*
+from intermediate.int_accumulation_records__current as c
+inner join raw.meter_accumulation_records as r
+    on c.billing_day = r.billing_day and c.source = r.source and c.file_name = r.file_name
+    and c.line_number = r.line_number
+where c.nmi = ? and c.nmi_suffix = ? and c.current_read_date = ?"""
+REGISTER_READS: Final = """
+select count(*) as read_count
+from intermediate.int_accumulation_records__current
+where nmi = ? and nmi_suffix = ?"""
 NEWEST_DAY: Final = "select max(billing_day) as newest from raw.source_outcomes"
 
 
@@ -53,8 +64,14 @@ def _subject(command: Any) -> Any:
         click.option(
             "--day", type=_Day(), default=None, help="Billing day it is known from; the newest run by default."
         ),
-        click.option("--date", "market_date", type=_Day(), required=True, help="Market day of the read."),
-        click.option("--suffix", required=True, help="Channel, such as E1."),
+        click.option(
+            "--date",
+            "market_date",
+            type=_Day(),
+            required=True,
+            help="Market day of the read; of a basic meter, the day of the closing read.",
+        ),
+        click.option("--suffix", required=True, help="Channel, such as E1, or a basic meter's register, such as 11."),
         click.option("--nmi", required=True, help="NMI without its checksum."),
     ):
         command = option(command)
@@ -70,17 +87,25 @@ def reads() -> None:
 @_subject
 @click.option("--values", default=None, help="kWh of every interval of the day, separated by commas.")
 @click.option("--set", "changes", multiple=True, metavar="INTERVAL=KWH", help="One interval (from 1); may repeat.")
-def edit(*, values: str | None, changes: tuple[str, ...], **subject: Any) -> None:
-    """Put other values in place of a channel-day's, from the next run on; the delivered read is kept."""
-    if bool(values) == bool(changes):
-        raise click.UsageError("give either --values for the whole day or --set for single intervals")
+@click.option("--read", "dials", default=None, help="A basic meter's closing read, before the multiplier.")
+@click.option("--kwh", default=None, help="Its energy since the read before, after the multiplier; goes with --read.")
+def edit(*, values: str | None, changes: tuple[str, ...], dials: str | None, kwh: str | None, **subject: Any) -> None:
+    """Put another read in place of what was delivered, from the next run on; what was delivered is kept."""
+    if [bool(values), bool(changes), bool(dials or kwh)].count(True) != 1 or bool(dials) != bool(kwh):
+        raise click.UsageError(
+            "give --values for the whole day, --set for single intervals, or --read and --kwh of a basic meter"
+        )
     with plain_errors():
-        from loaders.read_edits import EDIT, parse_values  # noqa: PLC0415 - not needed for --help
+        from loaders.read_edits import EDIT, READ, parse_values, revised_read  # noqa: PLC0415 - not needed for --help
 
         settings = load_settings()
+        if dials and kwh:
+            held = _current_register_read(settings, subject)
+            _add(settings, READ, subject, held, record=revised_read(held, dials, kwh))
+            return
         current = _current(settings, subject)
         texts = values.split(",") if values else changed_values(current, changes)
-        _add(settings, EDIT, subject, parse_values(texts), current)
+        _add(settings, EDIT, subject, current, values=parse_values(texts))
 
 
 @reads.command()
@@ -91,7 +116,7 @@ def exclude(**subject: Any) -> None:
         from loaders.read_edits import EXCLUDE  # noqa: PLC0415 - not needed for --help
 
         settings = load_settings()
-        _add(settings, EXCLUDE, subject, [], _current(settings, subject))
+        _add(settings, EXCLUDE, subject, _current(settings, subject))
 
 
 @reads.command()
@@ -145,55 +170,73 @@ def _add(
     settings: Settings,
     kind: str,
     subject: Mapping[str, Any],
-    values: Sequence[Decimal],
     current: Mapping[str, Any] | None,
+    *,
+    values: Sequence[Decimal] = (),
+    record: Mapping[str, str | None] | None = None,
 ) -> None:
-    edit_id = _edits(settings).add(
-        _new_edit(settings, kind, subject, values, current), actor=getpass.getuser(), reason=subject["reason"]
-    )
-    click.echo(f"edit {edit_id}: {subject['nmi']} {subject['suffix']} on {subject['market_date']}")
+    from loaders.read_edits import NewEdit  # noqa: PLC0415 - not needed for --help
+
+    known_version_at = current["read_version_at"] if current else None
+    day = subject["day"] or _newest_day(settings)
+    new = NewEdit(kind, *_channel(subject), subject["market_date"], values, day, known_version_at, record)
+    edit_id = _edits(settings).add(new, actor=getpass.getuser(), reason=subject["reason"])
+    click.echo(f"edit {edit_id}: {new.nmi} {new.nmi_suffix} on {new.market_date}")
     click.echo("it is a read version from the next run on; take it back with: billsync reads withdraw " + str(edit_id))
 
 
-def _new_edit(
-    settings: Settings,
-    kind: str,
-    subject: Mapping[str, Any],
-    values: Sequence[Decimal],
-    current: Mapping[str, Any] | None,
-) -> NewEdit:
-    from loaders.read_edits import NewEdit  # noqa: PLC0415 - not needed for --help
-
-    day = subject["day"] or _warehouse(settings).fetch(NEWEST_DAY)[0]["newest"]
+def _newest_day(settings: Settings) -> date:
+    day = _warehouse(settings).fetch(NEWEST_DAY)[0]["newest"]
     if not isinstance(day, date):
         raise click.UsageError("no day was run yet; name the billing day the edit is known from with --day")
-    stamp = current["read_version_at"] if current else None
-    return NewEdit(
-        kind,
-        subject["nmi"].strip().upper(),
-        subject["suffix"].strip().upper(),
-        subject["market_date"],
-        values,
-        day,
-        stamp,
-    )
+    return day
+
+
+def _channel(subject: Mapping[str, Any]) -> tuple[str, str]:
+    return subject["nmi"].strip().upper(), subject["suffix"].strip().upper()
 
 
 def _current(settings: Settings, subject: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    key = (subject["nmi"].strip().upper(), subject["suffix"].strip().upper(), subject["market_date"])
-    found = _warehouse(settings).fetch(CURRENT_READ, list(key))
+    """The interval read that holds now.
+
+    Raises:
+        click.UsageError: the channel is a basic meter's register.
+    """
+    warehouse, channel = _warehouse(settings), _channel(subject)
+    if warehouse.fetch(REGISTER_READS, channel)[0]["read_count"]:
+        raise click.UsageError(
+            f"{channel[1]} is a basic meter's register and has no intervals; its read is replaced with "
+            "billsync reads edit --read DIALS --kwh KWH, --date being the day of the closing read"
+        )
+    key = (*channel, subject["market_date"])
+    found = warehouse.fetch(CURRENT_READ, list(key))
     return with_last_edit(found[0] if found else None, _edits(settings).last(*key))
 
 
 def with_last_edit(current: Mapping[str, Any] | None, last: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     """The read that a further edit begins from: the last edit where no run has seen it yet, else what holds now."""
-    from loaders.read_edits import stamped_at  # noqa: PLC0415 - not needed for --help
+    from loaders.read_edits import EDIT, stamped_at  # noqa: PLC0415 - not needed for --help
 
-    if last is None or not last["values_text"]:
+    if last is None or last["kind"] != EDIT:
         return current
     if current is not None and current["read_version_at"] >= stamped_at(last):
         return current
     return {"read_version_at": stamped_at(last), "kwh_factor": Decimal(1), "values_text": last["values_text"]}
+
+
+def _current_register_read(settings: Settings, subject: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The read of a basic meter that holds now.
+
+    Raises:
+        click.UsageError: no read of a file ends on the day, or several do.
+    """
+    found = _warehouse(settings).fetch(CURRENT_REGISTER_READ, [*_channel(subject), subject["market_date"]])
+    if len(found) == 1:
+        return found[0]
+    raise click.UsageError(
+        f"{len(found)} reads of registers from files end on that day, and one is needed; see the days with "
+        "billsync explain. The retailer's own readings are corrected in the retailer's database"
+    )
 
 
 def _warehouse(settings: Settings) -> Warehouse:

@@ -10,7 +10,7 @@ import json
 import logging
 import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 LOCATION: Final = "billsync"
 _OWN_FAILURE: Final = re.compile(r"^(?:loaders|billsync|orchestration|checks)\.[\w.]+: ")
+TELLING: Final = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.ASSET_CHECK_EVALUATION}
 DAGSTER_YAML: Final = """\
 # Written by billsync; edit the copy in your own DAGSTER_HOME for production.
 telemetry:
@@ -177,8 +178,14 @@ class _Follower:
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self.failures: list[str] = []
         self.seconds: dict[str, float] = {}
+        self._telling: list[dg.DagsterEvent] = []
+        self._not_begun: list[str] = []
+
+    @property
+    def failures(self) -> list[str]:
+        """What failed, one line each."""
+        return told_failures(self._telling) or self._not_begun
 
     def follow(self, entry: dg.EventLogEntry) -> None:
         event = entry.dagster_event
@@ -194,12 +201,29 @@ class _Follower:
             self._progress.end(step)
         elif event.is_step_failure:
             self._progress.end(step, "FAILED")
-            self.failures.append(f"{step}: {failure_reason(event)}")
-        elif event.event_type == dg.DagsterEventType.RUN_FAILURE and not self.failures:
-            self.failures.append(f"the run could not begin: {_root_cause(event.job_failure_data.error, event.message)}")
+        elif event.event_type == dg.DagsterEventType.RUN_FAILURE:
+            why = _root_cause(event.job_failure_data.error, event.message)
+            self._not_begun.append(f"the run could not begin: {why}")
+        if event.event_type in TELLING:
+            self._telling.append(event)
 
 
-def failure_reason(event: dg.DagsterEvent) -> str:
+def told_failures(events: Iterable[dg.DagsterEvent]) -> list[str]:
+    """Why steps failed, one line each, of a run's events of the types ``TELLING``.
+
+    A check that stops the run fails its step too; what it found says more than that it failed.
+    """
+    found: dict[str | None, str] = {}
+    failures = []
+    for event in events:
+        if event.is_step_failure:
+            failures.append(f"{event.step_key}: {found.get(event.step_key) or _failure_reason(event)}")
+        elif (check := event.asset_check_evaluation_data).blocking and not check.passed:
+            found[event.step_key] = f"{check.check_name} failed: {check.description}"
+    return failures
+
+
+def _failure_reason(event: dg.DagsterEvent) -> str:
     """Why a step failed, in the words of what it raised."""
     data = event.step_failure_data
     if data.user_failure_data and data.user_failure_data.description:

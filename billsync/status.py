@@ -9,7 +9,7 @@ from datetime import date
 
 import dagster as dg
 
-from billsync.run import DayOutcome, failure_reason, open_instance, source_failures, source_remarks
+from billsync.run import TELLING, DayOutcome, open_instance, source_failures, source_remarks, told_failures
 from billsync.settings import Settings
 from orchestration.jobs import BILLING_DAY
 from orchestration.partitions import RANGE_START_TAG, window_of_run
@@ -53,7 +53,8 @@ def _failures(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:
         return []
     if not run.is_finished:
         return [f"run {run.run_id} is {run.status.value.lower()}"]
-    records = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE).records
+    records = instance.get_records_for_run(run.run_id, of_type=TELLING).records
     events = [record.event_log_entry.dagster_event for record in records]
-    found = [f"{event.step_key}: {failure_reason(event)}" for event in events if event is not None]
-    return found or [f"run {run.run_id} ended as {run.status.value}"]
+    return told_failures(event for event in events if event is not None) or [
+        f"run {run.run_id} ended as {run.status.value}"
+    ]

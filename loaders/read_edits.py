@@ -1,4 +1,4 @@
-"""Edits of reads by people: who changed or excluded which channel-day, when and why.
+"""Edits of reads by people: who changed or excluded which channel-day or basic meter's read, when and why.
 
 What belongs here: the table of edits, the checks of an edit's values, and the edits as records of the raw layer (source
 MANUAL), where they are read versions like any other. What stays out: which version wins (dbt: the latest stamp).
@@ -11,6 +11,7 @@ withdrawn, it holds no record any more, and what was delivered holds again.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -31,12 +32,23 @@ from loaders.warehouse.schema import RAW_TABLES
 SOURCE: Final = "MANUAL"
 EDIT: Final = "EDIT"
 EXCLUDE: Final = "EXCLUDE"
+READ: Final = "READ"
 # Final substitute by an alternate method, because data were replaced (market codes F, 18 and 24).
 EDITED_QUALITY: Final = "F18"
 EDITED_REASON_CODE: Final = "24"
+# The same of a basic meter's read: method 66 is a revision.
+REVISED_QUALITY: Final = "F66"
+# What a revised read keeps of the record in whose place it stands: register, read before, times of both.
+KEPT_OF_A_READ: Final = (
+    "nmi_configuration", "register_id", "mdm_data_stream", "meter_serial_number", "direction_indicator",
+    "previous_register_read", "previous_read_text", "previous_quality_method", "previous_reason_code",
+    "previous_reason_description", "current_read_text",
+)  # fmt: skip
 MINUTES_OF_DAY: Final = 1440
 LENGTHS: Final = (5, 15, 30)
 MOST_KWH: Final = Decimal(99_999)
+MOST_READ_KWH: Final = Decimal(99_999_999)
+LONGEST_READ: Final = 15
 _MARKET_OFFSET: Final = timedelta(hours=10)
 _STAMP: Final = "%Y%m%d%H%M%S"
 
@@ -48,13 +60,14 @@ class NewEdit:
     """What a person wants.
 
     Attributes:
-        kind: EDIT or EXCLUDE.
+        kind: EDIT, EXCLUDE, or READ for a basic meter.
         nmi: ten characters.
-        nmi_suffix: channel.
-        market_date: the channel-day.
-        values: kWh of each interval of the day; none for EXCLUDE.
+        nmi_suffix: channel, or register of a basic meter.
+        market_date: the channel-day, or the day of a basic meter's closing read.
+        values: kWh of each interval of the day; none for EXCLUDE and READ.
         billing_day: from whose run on it is known.
         known_version_at: stamp of the read that holds now (UTC, naive), which the edit must outrank; None without one.
+        record: fields of the NEM13 record that stands in place of the delivered one (``revised_read``); READ only.
     """
 
     kind: str
@@ -64,6 +77,14 @@ class NewEdit:
     values: Sequence[Decimal]
     billing_day: date
     known_version_at: datetime | None = None
+    record: Mapping[str, str | None] | None = None
+
+    @property
+    def text(self) -> str | None:
+        """What it puts in place, as it is kept."""
+        if self.record is not None:
+            return json.dumps(self.record)
+        return ",".join(format(value, "f") for value in self.values) or None
 
 
 def parse_values(texts: Sequence[str]) -> list[Decimal]:
@@ -85,6 +106,31 @@ def parse_values(texts: Sequence[str]) -> list[Decimal]:
     if len(values) not in {MINUTES_OF_DAY // length for length in LENGTHS}:
         raise PermanentError(what, f"{len(values)} values make no day", "Give 48, 96 or 288 values.")
     return values
+
+
+def revised_read(current: Mapping[str, Any], register_read: str, kwh: str) -> dict[str, str | None]:
+    """The NEM13 record of a basic meter with another closing read.
+
+    Args:
+        current: the record that holds now, by raw column.
+        register_read: the dials, before the multiplier; leading zeros are kept.
+        kwh: energy between the two reads, after multiplier and roll-over.
+
+    Raises:
+        PermanentError: the read is no number of a register, or the energy is negative or impossible.
+    """
+    what, dials, energy = "Reading a register's read", register_read.strip(), kwh.strip()
+    if not dials.replace(".", "", 1).isdecimal() or len(dials) > LONGEST_READ:
+        why = f"{dials!r} are no dials"
+        raise PermanentError(what, why, f"Give digits and at most one point, {LONGEST_READ} characters together.")
+    try:
+        quantity = Decimal(energy)
+    except InvalidOperation:
+        raise PermanentError(what, f"{energy!r} is no number", "Give kWh.") from None
+    if not quantity.is_finite() or not 0 <= quantity <= MOST_READ_KWH:
+        raise PermanentError(what, f"{energy} kWh is not possible", f"Give kWh from 0 to {MOST_READ_KWH}.")
+    changed = {"current_register_read": dials, "quantity": format(quantity, "f"), "unit": "kWh"}
+    return {name: current[name] for name in KEPT_OF_A_READ} | changed
 
 
 def stamp_of(edit: NewEdit, last: str | None = None) -> str:
@@ -141,7 +187,7 @@ class ReadEdits:
                     nmi=edit.nmi,
                     nmi_suffix=edit.nmi_suffix,
                     market_date=edit.market_date,
-                    values_text=",".join(format(value, "f") for value in edit.values) or None,
+                    values_text=edit.text,
                     billing_day=edit.billing_day,
                     version_text=stamp_of(edit, last),
                     made_by=actor[:200],
@@ -196,10 +242,12 @@ class ReadEdits:
 def extract_read_edits(edits: ReadEdits, staging: Path) -> Extract:
     """Stage all edits: themselves, and as files and records of source MANUAL."""
     rows = edits.list_rows()
+    standing = [row for row in rows if row["withdrawn_at"] is None]
     staged = {
         "read_edits": [_snapshot(row) for row in rows],
         "meter_files": [_file(row) for row in rows],
-        "meter_interval_records": [_record(row) for row in rows if row["withdrawn_at"] is None],
+        "meter_interval_records": [_interval_record(row) for row in standing if row["kind"] != READ],
+        "meter_accumulation_records": [_accumulation_record(row) for row in standing if row["kind"] == READ],
     }
     writes = []
     for table, found in staged.items():
@@ -228,27 +276,39 @@ def _snapshot(row: Row) -> Row:
 def _file(row: Row) -> Row:
     """A withdrawn edit is a file whose content has changed to nothing: the next run works it."""
     count = 0 if row["withdrawn_at"] else 1
+    version_header = "NEM13" if row["kind"] == READ else "NEM12"
     return {
         "billing_day": row["billing_day"], "source": SOURCE, "file_name": file_name_of(row),
         "delivered_name": file_name_of(row), "delivered_byte_count": 0, "delivered_stamp": str(count),
         "file_hash": _content_hash(row) if count else "withdrawn", "record_count": count,
-        "accepted_record_count": count, "rejected_record_count": 0, "version_header": "NEM12",
+        "accepted_record_count": count, "rejected_record_count": 0, "version_header": version_header,
         "has_header": 1, "has_end": 1, "status": "ACCEPTED", "extracted_at": _naive(row["made_at"]),
     }  # fmt: skip
 
 
 def _record(row: Row) -> Row:
+    return {
+        "billing_day": row["billing_day"], "source": SOURCE, "file_name": file_name_of(row), "line_number": 1,
+        "nmi": row["nmi"], "nmi_suffix": row["nmi_suffix"], "unit": "kWh", "content_hash": _content_hash(row),
+        "update_text": row["version_text"],
+    }  # fmt: skip
+
+
+def _interval_record(row: Row) -> Row:
     is_edit = row["kind"] == EDIT
     text = row["values_text"] if is_edit else "," * (MINUTES_OF_DAY // LENGTHS[-1] - 1)
     count = text.count(",") + 1
-    return {
-        "billing_day": row["billing_day"], "source": SOURCE, "file_name": file_name_of(row), "line_number": 1,
-        "nmi": row["nmi"], "nmi_suffix": row["nmi_suffix"], "unit": "kWh",
+    return _record(row) | {
         "interval_length_minutes": MINUTES_OF_DAY // count, "interval_date": row["market_date"].strftime("%Y%m%d"),
-        "values_text": text, "value_count": count, "content_hash": _content_hash(row),
+        "values_text": text, "value_count": count,
         "quality_method": EDITED_QUALITY if is_edit else "A", "reason_code": EDITED_REASON_CODE if is_edit else None,
-        "update_text": row["version_text"],
     }  # fmt: skip
+
+
+def _accumulation_record(row: Row) -> Row:
+    read: Row = json.loads(row["values_text"])
+    quality = {"current_quality_method": REVISED_QUALITY, "current_reason_code": EDITED_REASON_CODE}
+    return _record(row) | read | quality
 
 
 def _content_hash(row: Row) -> str:

@@ -36,9 +36,10 @@ HOURS_UNTIL_LATE: Final = 30
 MOST_ATTEMPTS: Final = 3
 CONTENT_TAG: Final = "billsync/arrived_content"
 TICK_SECONDS: Final = 300
-# Between two looks at every day, only days are listed that late files and revisions are usual for.
+# Between two looks at every day, only days are listed that late files and revisions are usual for: those before today,
+# or before the newest day that was run where old days are replayed.
 RECENT_DAYS: Final = 40
-HOURS_BETWEEN_FULL_LOOKS: Final = 6
+HOURS_BETWEEN_FULL_LOOKS: Final = 1
 ALL_READ: Final = "every delivery has been read"
 _CHUNK: Final = 1024 * 1024
 NOT_FINISHED: Final = (
@@ -87,13 +88,23 @@ def day_to_run(pending: Collection[date], run_days: Collection[date]) -> date:
     return never[0] if never else max(pending)
 
 
-def find_arrival(landing: Landing, warehouse: Warehouse, first_day: date, now: datetime) -> Arrival | None:
+def first_recent_day(run_days: Collection[date], now: datetime) -> date:
+    """The oldest day of a look that is not a full one; every day while none was run."""
+    today = now.astimezone(MARKET_TIME).date()
+    return min(today, max(run_days)) - timedelta(days=RECENT_DAYS) if run_days else date.min
+
+
+def find_arrival(
+    landing: Landing, warehouse: Warehouse, first_day: date, now: datetime, *, is_full_look: bool
+) -> Arrival | None:
     """What has landed and is in no run yet; None when everything is read.
 
     Raises:
         LoaderError: the landing or the warehouse cannot be read now.
     """
     run_days = days_run(warehouse)
+    if not is_full_look:
+        first_day = max(first_day, first_recent_day(run_days, now))
     landed = landing.list_between(first_day, date.max)
     listing = {day: files for day, files in landed.items() if is_late(day, run_days, now)}
     if not listing:
@@ -185,9 +196,7 @@ def look_for_arrivals(
             # Before the first run; later, creating tables here could hold up a run that writes.
             systems.ensure_raw_schema()
         landing = open_landing(settings.require("LANDING"))
-        recent = now.astimezone(MARKET_TIME).date() - timedelta(days=RECENT_DAYS)
-        first_day = settings.first_day if is_full_look else max(settings.first_day, recent)
-        arrival = find_arrival(landing, systems.warehouse, first_day, now)
+        arrival = find_arrival(landing, systems.warehouse, settings.first_day, now, is_full_look=is_full_look)
     except (LoaderError, ConfigurationError, OSError) as error:
         return dg.SkipReason(f"cannot look now: {' '.join(str(error).split())}")
     if arrival is None:

@@ -1,7 +1,8 @@
 """Data that come late, revised or in conflict, over two billing days against the sandbox's SAP.
 
 One story, told in order: day D with one meter's last day missing and one in conflict; SAP bills; on D+1 the missing day
-and a revision of a billed day arrive; both days are run again; a person waives the conflict, and D is run once more.
+and a revision of a billed day arrive; both days are run again; a person waives the conflict, and D is run once more; a
+person replaces one channel-day's read and excludes another's, and D+1 is run once more.
 """
 
 from __future__ import annotations
@@ -9,16 +10,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from .deliveries import deliver, records, take_away
+from .deliveries import Delivered, deliver, records, take_away
 from .harness import Retailer, Row, assert_balanced, differences, sandboxed
 
 pytestmark = pytest.mark.e2e
 
 D, NEXT = "2026-03-05", "2026-03-06"
+EDITED_KWH = "7.25"
 
 
 @dataclass(frozen=True)
@@ -53,17 +56,31 @@ def closing(retailer: Retailer) -> list[tuple[str, str]]:
     ]
 
 
+def energy_day(landing: Path, nmi: str) -> Delivered:
+    """A channel-day of energy taken from the grid that was delivered before D."""
+    return next(one for one in records(landing, "2026-03-02", nmi) if one.suffix.startswith("E"))
+
+
+def market_date(day: Delivered) -> str:
+    return f"{day.record[1][:4]}-{day.record[1][4:6]}-{day.record[1][6:]}"
+
+
+def edit(retailer: Retailer, verb: str, day: Delivered, *more: str) -> None:
+    words = ("--nmi", day.nmi, "--suffix", day.suffix, "--date", market_date(day), *more, "--reason", "check read")
+    done = retailer.call("reads", verb, *words)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     root = tmp_path_factory.mktemp("late data")
     with sandboxed(root, "--service-points", "40", "--days", "10", "--day", D, "--closings", "12") as retailer:
         landing: Path = retailer.sandbox / "landing"
-        chosen = dict(zip(("late", "revised", "conflicting"), closing(retailer), strict=False))
+        chosen = dict(zip(("late", "revised", "conflicting", "edited", "excluded"), closing(retailer), strict=False))
         contracts = {name: contract for name, (contract, _) in chosen.items()}
         nmis = {name: nmi for name, (_, nmi) in chosen.items()}
         missing = take_away(landing, D, nmis["late"])
-        first = next(one for one in records(landing, "2026-03-02", nmis["conflicting"]) if one.suffix.startswith("E"))
-        deliver(landing, "2026-03-04", "conflict.csv", [first.more(3)])
+        deliver(landing, "2026-03-04", "conflict.csv", [energy_day(landing, nmis["conflicting"]).more(3)])
         seen: dict[str, dict[str, Row]] = {}
         documents: dict[str, list[Row]] = {}
         again: dict[str, dict[str, list[str]]] = {}
@@ -71,7 +88,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         retailer.run(D)
         seen["D"], documents["D"] = bills(retailer), retailer.sap_documents()
         assert retailer.call("sandbox", "bill").returncode == 0
-        billed = next(one for one in records(landing, "2026-03-02", nmis["revised"]) if one.suffix.startswith("E"))
+        billed = energy_day(landing, nmis["revised"])
         deliver(landing, NEXT, "late.csv", [*missing, billed.more(7, updated="20260306090000")])
         retailer.run(NEXT)
         seen["next"], documents["next"] = bills(retailer), retailer.sap_documents()
@@ -85,6 +102,12 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
             assert retailer.call("exceptions", "waive", row["exception_id"], "--reason", "asked").returncode == 0
         retailer.run(D)
         seen["waived"], documents["waived"] = bills(retailer), retailer.sap_documents()
+        replaced, excluded = (energy_day(landing, nmis[name]) for name in ("edited", "excluded"))
+        values = ",".join([EDITED_KWH, *["0"] * (replaced.value_count - 1)])
+        edit(retailer, "edit", replaced, "--values", values)
+        edit(retailer, "exclude", excluded)
+        retailer.run(NEXT)
+        seen["edited"] = bills(retailer)
         yield Story(retailer, contracts, nmis, seen, documents, again)
 
 
@@ -156,6 +179,26 @@ def test_conflict_bills_nothing_until_a_person_decides(story: Story) -> None:
         assert loaded(story, when, "conflicting") == []
     assert story.bills["waived"][story.contracts["conflicting"]][0] == "READY"
     assert len(loaded(story, "waived", "conflicting")) > 0
+
+
+def test_edited_read_is_in_the_bill_with_exactly_its_energy(story: Story) -> None:
+    day = energy_day(story.retailer.sandbox / "landing", story.nmis["edited"])
+    (edited,) = story.retailer.fetch(
+        "select source, usage_kwh, substituted_interval_count from marts.fct_daily_usage "
+        "where nmi = ? and nmi_suffix = ? and market_date = ?",
+        [day.nmi, day.suffix, market_date(day)],
+    )
+    assert edited == ("MANUAL", Decimal(EDITED_KWH), day.value_count)
+    unit = Decimal("0.001") if day.header[7].upper() == "WH" else Decimal(1)
+    delivered = sum(Decimal(value) for value in day.record[2 : 2 + day.value_count]) * unit
+    before, after = (story.bills[when][story.contracts["edited"]][2] for when in ("waived", "edited"))
+    assert after - before == Decimal(EDITED_KWH) - delivered
+
+
+def test_excluded_read_holds_its_bill_again(story: Story) -> None:
+    assert story.bills["waived"][story.contracts["excluded"]][0] == "READY"
+    status, _, _, reason = story.bills["edited"][story.contracts["excluded"]]
+    assert (status, "READ_PARTIAL_DAY" in reason or "READ_MISSING_DAY" in reason) == ("HELD", True)
 
 
 def test_every_stage_of_every_day_balances(story: Story) -> None:

@@ -62,6 +62,14 @@ def flat_case(contract_id: str, first: date, last: date, jurisdiction: str = "NS
     return Case(contract_id, contract, {plan: [flat_plan(plan, "0.30", "1.00")]})
 
 
+def basic_case(contract_id: str, first: date, last: date) -> Case:
+    """The same contract, but its meter is read, not sent."""
+    case = flat_case(contract_id, first, last)
+    case.contract.uses = {"11": "GENERAL"}  # type: ignore[misc]
+    case.contract.loads = {"11": {}}  # type: ignore[misc]
+    return case
+
+
 @dataclass
 class RevisedBills:
     """Contracts, and what happens to them.
@@ -140,26 +148,28 @@ class RevisedBills:
 
     def deliver_read(
         self,
-        billing_day: date,
         contract_id: str,
-        register: str,
+        billing_day: date,
         reads: tuple[date, date],
+        kwh: int | str,
         *,
-        kwh: str,
-        stamp: str,
-        name: str,
+        register: str = "11",
+        stamp: str | None = None,
+        name: str | None = None,
     ) -> None:
-        """Deliver what a basic register counted between two reads, in a file of its own."""
+        """Deliver the record of a basic register's two reads in a file of its own; a text is the energy as written."""
         since, until = reads
+        name = name or f"{contract_id}-{until}.csv"
         self.insert(
             "meter_files", billing_day=billing_day, source="FILE", file_name=name, file_hash=name, status="ACCEPTED"
         )
         self.insert(
             "meter_accumulation_records", billing_day=billing_day, source="FILE", file_name=name, line_number=2,
-            nmi=nmi_of(contract_id), nmi_suffix=register, direction_indicator="E",
+            nmi=nmi_of(contract_id), nmi_suffix=register, direction_indicator="E", previous_register_read="1000",
             previous_read_text=f"{since:%Y%m%d}000001", previous_quality_method="A",
-            current_read_text=f"{until:%Y%m%d}000001", current_quality_method="A", quantity=kwh, unit="kWh",
-            update_text=stamp, content_hash=f"{register} {kwh}",
+            current_register_read=str(1000 + Decimal(kwh)), current_read_text=f"{until:%Y%m%d}000001",
+            current_quality_method="A", quantity=str(kwh), unit="kWh",
+            update_text=stamp or f"{billing_day:%Y%m%d}010000", content_hash=f"{name} {kwh}",
         )  # fmt: skip
 
     def publish(self, plan: Mapping[str, Any], seen: date) -> None:

@@ -33,9 +33,7 @@ def _case(key: str) -> Case:
 
 
 def _deliver_record(bills: RevisedBills, day: date, kwh: str) -> None:
-    bills.deliver_read(
-        day, RECORD, "11", (date(2026, 1, 31), LAST), kwh=kwh, stamp=f"{day:%Y%m%d}230000", name=f"record-{day}"
-    )
+    bills.deliver_read(RECORD, day, (date(2026, 1, 31), LAST), kwh, stamp=f"{day:%Y%m%d}230000", name=f"record-{day}")
 
 
 def _correct(bills: RevisedBills) -> None:

@@ -11,37 +11,13 @@ from typing import Any
 
 import pytest
 
-from tests.integration.revised_bills import MODELS, RevisedBills, flat_case
-from tests.properties.pricing_warehouse import Case, nmi_of
+from tests.integration.revised_bills import MODELS, RevisedBills, basic_case
+from tests.properties.pricing_warehouse import nmi_of
 
 FIRST, LAST, LATER = date(2026, 2, 1), date(2026, 2, 28), date(2026, 4, 9)
 WAITING, RELEASED, PARTLY = "0000000001", "0000000002", "0000000003"
 JUDGED = [*MODELS, "+int_problems__detected"]
 Days = dict[str, dict[str, Any]]
-
-
-def basic(key: str) -> Case:
-    """A contract whose meter is read, not sent."""
-    case = flat_case(key, FIRST, LAST)
-    case.contract.uses = {"11": "GENERAL"}  # type: ignore[misc]
-    case.contract.loads = {"11": {}}  # type: ignore[misc]
-    return case
-
-
-def read(bills: RevisedBills, key: str, billing_day: date, reads: tuple[date, date], kwh: int) -> None:
-    """Deliver the record of two reads."""
-    since, until = reads
-    name = f"{key}-{until}.csv"
-    bills.insert(
-        "meter_files", billing_day=billing_day, source="FILE", file_name=name, file_hash=name, status="ACCEPTED"
-    )
-    bills.insert(
-        "meter_accumulation_records", billing_day=billing_day, source="FILE", file_name=name, line_number=2,
-        nmi=nmi_of(key), nmi_suffix="11", direction_indicator="E", previous_register_read="1000",
-        previous_read_text=f"{since:%Y%m%d}000001", previous_quality_method="A",
-        current_register_read=str(1000 + kwh), current_read_text=f"{until:%Y%m%d}000001", current_quality_method="A",
-        quantity=f"{kwh}.0", unit="kWh", update_text=f"{billing_day:%Y%m%d}010000", content_hash=name,
-    )  # fmt: skip
 
 
 def now(bills: RevisedBills) -> dict[str, Any]:
@@ -71,10 +47,10 @@ def now(bills: RevisedBills) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def days(tmp_path_factory: pytest.TempPathFactory) -> Days:
     bills = RevisedBills(tmp_path_factory.mktemp("basic"))
-    bills.built.load([basic(key) for key in (WAITING, RELEASED, PARTLY)])
+    bills.built.load([basic_case(key, FIRST, LAST) for key in (WAITING, RELEASED, PARTLY)])
     for key in (WAITING, RELEASED, PARTLY):
-        read(bills, key, LAST, (date(2025, 12, 31), date(2026, 1, 31)), 31 * 24)
-    read(bills, PARTLY, LAST, (date(2026, 1, 31), date(2026, 2, 18)), 18 * 10)
+        bills.deliver_read(key, LAST, (date(2025, 12, 31), date(2026, 1, 31)), 31 * 24)
+    bills.deliver_read(PARTLY, LAST, (date(2026, 1, 31), date(2026, 2, 18)), 18 * 10)
     bills.seed(LAST)
     bills.run(LAST, models=JUDGED)
     found = {"first": now(bills)}
@@ -86,7 +62,7 @@ def days(tmp_path_factory: pytest.TempPathFactory) -> Days:
     found["released"] = now(bills)
     bills.confirm([RELEASED], LAST)
     bills.bill_in_sap([RELEASED], FIRST, LAST)
-    read(bills, RELEASED, LATER, (date(2026, 1, 31), LAST), 28 * 24 + 10)
+    bills.deliver_read(RELEASED, LATER, (date(2026, 1, 31), LAST), 28 * 24 + 10)
     bills.run(LATER, models=JUDGED)
     found["read"] = now(bills)
     return found

@@ -96,7 +96,7 @@ def deliver(bills: RevisedBills, day: date, key: str, order: int, event: tuple[s
         bills.deliver(day, key, market_day, [value] * count, stamp, name=name)
     elif kind == "READ":
         register, since, until, kwh, stamp = READS[number]
-        bills.deliver_read(day, key, register, (since, until), kwh=kwh, stamp=stamp, name=name)
+        bills.deliver_read(key, day, (since, until), kwh, register=register, stamp=stamp, name=name)
     else:
         market_day, value, stamp, _ = EDITS[number]
         name, hold = f"{key}-edit-{number}", "file_name = ? and source = 'MANUAL'"

@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
-from billsync.run import failure_reason
+from billsync.run import TELLING, told_failures
 from billsync.words import plain_errors
 from loaders.errors import PermanentError
 from orchestration.dbt_runner import DbtError
@@ -59,5 +59,22 @@ def test_failure_of_a_step_is_told_without_the_name_of_a_class_of_ours(error: Ex
     def job() -> None:
         step()
 
-    (failed,) = [one for one in job.execute_in_process(raise_on_error=False).all_events if one.is_step_failure]
-    assert failure_reason(failed) == words
+    events = job.execute_in_process(raise_on_error=False).all_events
+    assert told_failures(one for one in events if one.event_type in TELLING) == [f"step: {words}"]
+
+
+def test_failure_of_a_blocking_check_tells_what_the_check_found() -> None:
+    @dg.asset_check(asset=dg.AssetKey(["raw", "bills"]), blocking=True)
+    def gate() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=False, description="raw.bills soda_source_invalid: 2 rows")
+
+    @dg.asset_check(asset=dg.AssetKey(["raw", "bills"]))
+    def other() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=False, description="somebody looks at this later")
+
+    definitions = dg.Definitions(
+        asset_checks=[gate, other], jobs=[dg.define_asset_job("checks", dg.AssetSelection.all_asset_checks())]
+    )
+    events = definitions.resolve_job_def("checks").execute_in_process(raise_on_error=False).all_events
+    (line,) = told_failures(one for one in events if one.event_type in TELLING)
+    assert line.endswith("gate failed: raw.bills soda_source_invalid: 2 rows")

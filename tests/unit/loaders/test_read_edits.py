@@ -15,7 +15,17 @@ import pytest
 from billsync.reads_cli import changed_values, with_last_edit
 from loaders.errors import PermanentError
 from loaders.operational_db import open_engine, upgrade
-from loaders.read_edits import EDIT, EXCLUDE, NewEdit, ReadEdits, extract_read_edits, parse_values, stamp_of
+from loaders.read_edits import (
+    EDIT,
+    EXCLUDE,
+    READ,
+    NewEdit,
+    ReadEdits,
+    extract_read_edits,
+    parse_values,
+    revised_read,
+    stamp_of,
+)
 
 DAY = date(2026, 3, 4)
 WHOLE = NewEdit(EDIT, "N000000001", "E1", DAY, [Decimal("0.25")] * 48, date(2026, 3, 5))
@@ -121,3 +131,49 @@ def test_further_edit_begins_from_the_last_one_that_no_run_has_seen(edits: ReadE
     # A delivery that was stamped later holds, and is what a further edit begins from.
     later = {**delivered, "read_version_at": datetime(2026, 3, 9)}  # noqa: DTZ001
     assert with_last_edit(later, edits.last(*key)) == later
+
+
+DELIVERED = {
+    "nmi": "N0000000019", "nmi_suffix": "11", "nmi_configuration": "11", "register_id": "001", "mdm_data_stream": "11",
+    "meter_serial_number": "M1", "direction_indicator": "E", "previous_register_read": "000100",
+    "previous_read_text": "20260101000001", "previous_quality_method": "A", "previous_reason_code": None,
+    "previous_reason_description": None, "current_register_read": "000900", "current_read_text": "20260131000001",
+    "current_quality_method": "A", "current_reason_code": None, "current_reason_description": None,
+    "quantity": "800", "unit": "Wh", "file_name": "one.csv",
+}  # fmt: skip
+
+
+def test_revised_read_stands_in_place_of_the_delivered_one_with_its_own_quality(
+    edits: ReadEdits, tmp_path: Path
+) -> None:
+    new = NewEdit(READ, "N000000001", "11", DAY, [], date(2026, 3, 5), None, revised_read(DELIVERED, "000640", "540.5"))
+    number = edits.add(new, actor="ann", reason="misread")
+    found = staged(edits, tmp_path / "one")
+    [record] = found["meter_accumulation_records"]
+    kept = ("register_id", "meter_serial_number", "previous_register_read", "previous_read_text", "current_read_text")
+    assert {name: record[name] for name in kept} == {name: DELIVERED[name] for name in kept}
+    assert (record["current_register_read"], record["quantity"], record["unit"]) == ("000640", "540.5", "kWh")
+    assert (record["current_quality_method"], record["current_reason_code"]) == ("F66", "24")
+    assert (record["source"], record["file_name"], record["nmi"]) == ("MANUAL", f"edit-{number}", "N000000001")
+    assert found["meter_interval_records"] == []
+    edits.withdraw(number, actor="bob", reason="was right")
+    assert staged(edits, tmp_path / "two")["meter_accumulation_records"] == []
+
+
+@pytest.mark.parametrize(
+    ("read", "kwh", "why"),
+    [
+        ("12x", "5", "'12x' are no dials"),
+        ("-12", "5", "'-12' are no dials"),
+        ("1.2.3", "5", "'1.2.3' are no dials"),
+        ("1234567890123456", "5", "are no dials"),
+        ("", "5", "'' are no dials"),
+        ("12", "x", "'x' is no number"),
+        ("12", "-0.1", "-0.1 kWh is not possible"),
+        ("12", "NaN", "NaN kWh is not possible"),
+        ("12", "100000000", "100000000 kWh is not possible"),
+    ],
+)
+def test_read_that_no_register_shows_is_refused(read: str, kwh: str, why: str) -> None:
+    with pytest.raises(PermanentError, match=why):
+        revised_read(DELIVERED, read, kwh)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -153,9 +153,12 @@ def test_day_that_never_ran_goes_before_revisions_of_days_that_did(world: World)
     assert CONTENT_TAG in request.tags
 
 
-def test_sensor_looks_at_every_day_when_its_cursor_is_lost_or_old_and_else_at_recent_ones(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+Tick = Callable[[str | None], tuple[dg.RunRequest | dg.SkipReason | None, str | None]]
+
+
+@pytest.fixture
+def sensor_tick(world: World, monkeypatch: pytest.MonkeyPatch) -> Tick:
+    """One evaluation of the sensor itself, today, with a cursor; returns its answer and the cursor after it."""
     for name, value in world.environ.items():
         monkeypatch.setenv(name, value)
     sensor = build_arrival_sensor(runs_by_default=False)
@@ -164,16 +167,36 @@ def test_sensor_looks_at_every_day_when_its_cursor_is_lost_or_old_and_else_at_re
         context = dg.build_sensor_context(instance=world.instance, cursor=cursor)
         return sensor(context), context.cursor  # type: ignore[return-value]
 
-    answer, cursor = tick(None)
+    return tick
+
+
+def test_sensor_looks_at_every_day_when_its_cursor_is_lost_or_old_and_else_at_recent_ones(
+    world: World, sensor_tick: Tick
+) -> None:
+    world.land(LATER)
+    world.read(LATER)
+    answer, cursor = sensor_tick(None)
     assert _skipped(answer, "every delivery has been read")
     assert cursor is not None
-    world.land(DAY)
-    assert _skipped(tick(cursor)[0], "every delivery has been read")
+    world.land(DAY - timedelta(days=1))
+    assert _skipped(sensor_tick(cursor)[0], "every delivery has been read")
     old = (datetime.fromisoformat(cursor) - timedelta(hours=HOURS_BETWEEN_FULL_LOOKS)).isoformat()
-    requests = [tick(lost)[0] for lost in (old, None, "")]
+    requests = [sensor_tick(lost)[0] for lost in (old, None, "")]
     keys = {request.run_key for request in requests if isinstance(request, dg.RunRequest)}
     assert len(keys) == 1
-    assert tick(old)[1] == old
+    assert sensor_tick(old)[1] == old
+
+
+def test_days_of_long_ago_that_are_replayed_are_recent_to_each_other(world: World, sensor_tick: Tick) -> None:
+    _, cursor = sensor_tick(None)
+    world.land(LATER)
+    assert isinstance(sensor_tick(cursor)[0], dg.RunRequest)
+    world.read(LATER)
+    assert _skipped(sensor_tick(cursor)[0], "every delivery has been read")
+    world.land(DAY)
+    request = sensor_tick(cursor)[0]
+    assert isinstance(request, dg.RunRequest)
+    assert request.partition_key == DAY.isoformat()
 
 
 def test_landing_that_cannot_be_listed_is_said_and_fails_no_tick(world: World) -> None:
