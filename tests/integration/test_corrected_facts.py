@@ -1,4 +1,4 @@
-"""A correction in the retailer's database finds exactly the bills whose price it decides, weeks after they were issued.
+"""A correction in the retailer's database, or a read that is gone, finds exactly the bills whose price it decides.
 
 Amounts are worked out by hand from 672 kWh at 0.30 a kWh, 28 days at 1.00 a day and a tenth of GST: 252.56.
 """
@@ -15,13 +15,13 @@ from tests.integration.revised_bills import MODELS, RevisedBills, flat_case
 from tests.properties.pricing_warehouse import Case, nmi_of
 
 FIRST, LAST, LATER = date(2026, 2, 1), date(2026, 2, 28), date(2026, 4, 9)
-BEGUN, ENDED, TERM, PREVIOUS, READING, RECORD = (f"{number:010}" for number in range(1, 7))
-REACHED = (BEGUN, ENDED, TERM, PREVIOUS, READING, RECORD)
+BEGUN, ENDED, TERM, PREVIOUS, READING, RECORD, DROPPED = (f"{number:010}" for number in range(1, 8))
+REACHED = (BEGUN, ENDED, TERM, PREVIOUS, READING, RECORD, DROPPED)
 # What is corrected of these decides no price of theirs: a later end, a meter's number, a vacant site, the reading that
 # an interval meter's order begins from, and nothing at all.
 ENDS_LATER, SERIAL, VACANT, INTERVALS, PLAIN = (f"{number:010}" for number in range(11, 16))
 UNREACHED = (ENDS_LATER, SERIAL, VACANT, INTERVALS, PLAIN)
-BY_HAND, BY_RECORD = (PREVIOUS, READING), (RECORD,)
+BY_HAND, BY_RECORD = (PREVIOUS, READING), (RECORD, DROPPED)
 Found = dict[str, Any]
 
 
@@ -32,8 +32,8 @@ def _case(key: str) -> Case:
     return case
 
 
-def _deliver_record(bills: RevisedBills, day: date, kwh: str) -> None:
-    bills.deliver_read(RECORD, day, (date(2026, 1, 31), LAST), kwh, stamp=f"{day:%Y%m%d}230000", name=f"record-{day}")
+def _deliver_record(bills: RevisedBills, key: str, day: date, kwh: str) -> None:
+    bills.deliver_read(key, day, (date(2026, 1, 31), LAST), kwh, stamp=f"{day:%Y%m%d}230000", name=f"{key}-{day}")
 
 
 def _correct(bills: RevisedBills) -> None:
@@ -55,7 +55,10 @@ def _correct(bills: RevisedBills) -> None:
     )
     bills.execute("update raw.retailer_devices set serial_number = 'X' where device_id = ?", [f"{SERIAL:0>18}"])
     bills.execute("update raw.retailer_service_points set is_vacant = '1' where nmi = ?", [nmi_of(VACANT)])
-    _deliver_record(bills, LATER, "700")
+    _deliver_record(bills, RECORD, LATER, "700")
+    # The file was landed again without its record, as a withdrawn edit is.
+    bills.execute("delete from raw.meter_accumulation_records where file_name = ?", [f"{DROPPED}-{LAST}"])
+    bills.execute("update raw.meter_files set file_hash = 'other' where file_name = ?", [f"{DROPPED}-{LAST}"])
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +71,8 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
             "retailer_meter_readings", meter_id=f"{key:0>18}", register_id="001", reading_date=str(LAST),
             meter_reading="672", reading_type="ACTUAL",
         )  # fmt: skip
-    _deliver_record(bills, LAST, "672")
+    for key in BY_RECORD:
+        _deliver_record(bills, key, LAST, "672")
     bills.seed(LAST)
     bills.run(LAST)
     seen: Found = {"first": {row["total_inc_gst_aud"] for row in bills.fetch("select * from marts.fct_shadow_bills")}}
@@ -85,7 +89,7 @@ def test_correction_works_exactly_the_bills_that_it_reaches(found: Found) -> Non
     assert found["first"] == {Decimal("252.56")}
     assert found["work"].keys() == set(REACHED)
     assert {key: by for key, (_, by) in found["work"].items()} == {
-        **dict.fromkeys(REACHED, "CONTRACT"), RECORD: "READS"
+        **dict.fromkeys(REACHED, "CONTRACT"), **dict.fromkeys(BY_RECORD, "READS")
     }  # fmt: skip
 
 
@@ -101,6 +105,8 @@ def test_correction_works_exactly_the_bills_that_it_reaches(found: Found) -> Non
         (PREVIOUS, "ADJUSTMENT_AFTER_ISSUE", "-33.00"),
         (READING, "ADJUSTMENT_AFTER_ISSUE", "9.24"),
         (RECORD, "ADJUSTMENT_AFTER_ISSUE", "9.24"),
+        # Nothing but the supply is left; that no read came is ORDER_WITHOUT_DATA, which holds the bill.
+        (DROPPED, "ADJUSTMENT_AFTER_ISSUE", "-221.76"),
     ],
 )
 def test_corrected_bill_gets_its_outcome(found: Found, key: str, outcome: str, difference: str) -> None:
