@@ -220,7 +220,13 @@ wanted_profiles as (
 
 -- Narrowed by day first and by class last: joined to the classes by day alone, every channel would meet every class.
 days_of_profiles as (
-    select channel_days.*
+    select
+        channel_days.nmi,
+        channel_days.nmi_suffix,
+        {%- for column in half_hour_columns() %}
+        channel_days.{{ column }},
+        {%- endfor %}
+        channel_days.market_date
     from {{ ref('int_channel_days__current') }} as channel_days
     where
         channel_days.market_date in (select wanted_profiles.market_date from wanted_profiles)
