@@ -67,8 +67,8 @@ nmi_days as (
 ),
 
 {% if worked_files and bill_reads -%}
--- Deliveries that were worked before: a basic meter's read that they held then may be gone, as that of a withdrawn edit is
--- (int_channel_days__touched knows of interval data).
+-- Deliveries that were worked before: a basic meter's read that they held then may be gone, as that of a withdrawn edit is.
+-- (The channel-days that they held are all touched, and find their bills below.)
 known_files as (
     select
         files.billing_day,
@@ -95,17 +95,15 @@ revised_by_reads as (
             reads.delivery_billing_day = known_files.billing_day
             and reads.source = known_files.source
             and reads.file_name = known_files.file_name
-    where
-        reads.register_key <> ''
-        and not exists (
-            select 1
-            from {{ ref('stg_meter_data__accumulation_records') }} as records
-            where
-                records.billing_day = reads.delivery_billing_day
-                and records.source = reads.source
-                and records.file_name = reads.file_name
-                and records.line_number = reads.line_number
-        )
+    where not exists (
+        select 1
+        from {{ ref('stg_meter_data__accumulation_records') }} as records
+        where
+            records.billing_day = reads.delivery_billing_day
+            and records.source = reads.source
+            and records.file_name = reads.file_name
+            and records.line_number = reads.line_number
+    )
     union
     {%- endif %}
     select distinct
