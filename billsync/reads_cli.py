@@ -208,8 +208,20 @@ def _current(settings: Settings, subject: Mapping[str, Any]) -> Mapping[str, Any
             f"{channel[1]} is a basic meter's register and has no intervals; its read is replaced with "
             "billsync reads edit --read DIALS --kwh KWH, --date being the day of the closing read"
         )
-    found = warehouse.fetch(CURRENT_READ, [*channel, subject["market_date"]])
-    return found[0] if found else None
+    key = (*channel, subject["market_date"])
+    found = warehouse.fetch(CURRENT_READ, list(key))
+    return with_last_edit(found[0] if found else None, _edits(settings).last(*key))
+
+
+def with_last_edit(current: Mapping[str, Any] | None, last: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """The read that a further edit begins from: the last edit where no run has seen it yet, else what holds now."""
+    from loaders.read_edits import EDIT, stamped_at  # noqa: PLC0415 - not needed for --help
+
+    if last is None or last["kind"] != EDIT:
+        return current
+    if current is not None and current["read_version_at"] >= stamped_at(last):
+        return current
+    return {"read_version_at": stamped_at(last), "kwh_factor": Decimal(1), "values_text": last["values_text"]}
 
 
 def _current_register_read(settings: Settings, subject: Mapping[str, Any]) -> Mapping[str, Any]:

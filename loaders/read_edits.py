@@ -3,9 +3,9 @@
 What belongs here: the table of edits, the checks of an edit's values, and the edits as records of the raw layer (source
 MANUAL), where they are read versions like any other. What stays out: which version wins (dbt: the latest stamp).
 
-The rule: an edit is stamped after everything that was known of its channel-day when it was made, so that it wins over
-that; a delivery that the provider stamps later wins over the edit. An edit is never deleted: withdrawn, it holds no
-record any more, and what was delivered holds again.
+The rule: an edit is stamped after everything that was known of its channel-day when it was made, earlier edits among
+it, so that it wins over that; a delivery that the provider stamps later wins over the edit. An edit is never deleted:
+withdrawn, it holds no record any more, and what was delivered holds again.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ MOST_KWH: Final = Decimal(99_999)
 MOST_READ_KWH: Final = Decimal(99_999_999)
 LONGEST_READ: Final = 15
 _MARKET_OFFSET: Final = timedelta(hours=10)
+_STAMP: Final = "%Y%m%d%H%M%S"
 
 Row = dict[str, Any]
 
@@ -132,12 +133,32 @@ def revised_read(current: Mapping[str, Any], register_read: str, kwh: str) -> di
     return {name: current[name] for name in KEPT_OF_A_READ} | changed
 
 
-def stamp_of(edit: NewEdit) -> str:
-    """The edit's version stamp in market time: the end of its billing day, or just after what is known already."""
+def stamp_of(edit: NewEdit, last: str | None = None) -> str:
+    """The edit's version stamp in market time: the end of its billing day, or just after what is known already.
+
+    Args:
+        edit: the edit.
+        last: the latest stamp of an earlier edit of the same channel-day, which no run may have seen yet.
+    """
     end = datetime.combine(edit.billing_day, time(23, 59, 59))
     if edit.known_version_at is not None:
         end = max(end, edit.known_version_at.replace(microsecond=0) + _MARKET_OFFSET + timedelta(seconds=1))
-    return end.strftime("%Y%m%d%H%M%S")
+    if last is not None:
+        end = max(end, datetime.strptime(last, _STAMP) + timedelta(seconds=1))  # noqa: DTZ007 - market time, as stored
+    return end.strftime(_STAMP)
+
+
+def stamped_at(row: Mapping[str, Any]) -> datetime:
+    """The instant (UTC, naive) of an edit's stamp."""
+    return datetime.strptime(row["version_text"], _STAMP) - _MARKET_OFFSET  # noqa: DTZ007 - made UTC here
+
+
+def _of(nmi: str, nmi_suffix: str, market_date: date) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        read_edits.c.nmi == nmi,
+        read_edits.c.nmi_suffix == nmi_suffix,
+        read_edits.c.market_date == market_date,
+    )
 
 
 class ReadEdits:
@@ -154,6 +175,11 @@ class ReadEdits:
         """
         _require(reason, f"Changing the read of {edit.nmi} {edit.nmi_suffix} on {edit.market_date}")
         with self.engine.begin() as connection:
+            last: str | None = connection.execute(
+                sa.select(sa.func.max(read_edits.c.version_text)).where(
+                    *_of(edit.nmi, edit.nmi_suffix, edit.market_date)
+                )
+            ).scalar_one()
             statement = (
                 sa.insert(read_edits)
                 .values(
@@ -163,7 +189,7 @@ class ReadEdits:
                     market_date=edit.market_date,
                     values_text=edit.text,
                     billing_day=edit.billing_day,
-                    version_text=stamp_of(edit),
+                    version_text=stamp_of(edit, last),
                     made_by=actor[:200],
                     made_at=utc_now(connection),
                     reason=reason[:1000],
@@ -171,6 +197,18 @@ class ReadEdits:
                 .returning(read_edits.c.edit_id)
             )
             return int(connection.execute(statement).scalar_one())
+
+    def last(self, nmi: str, nmi_suffix: str, market_date: date) -> Row | None:
+        """The latest edit of a channel-day that is not withdrawn, whether a run has seen it or not."""
+        query = (
+            sa.select(read_edits)
+            .where(*_of(nmi, nmi_suffix, market_date), read_edits.c.withdrawn_at.is_(None))
+            .order_by(read_edits.c.version_text.desc())
+            .limit(1)
+        )
+        with reading(self.engine) as connection:
+            row = connection.execute(query).mappings().one_or_none()
+            return None if row is None else dict(row)
 
     def withdraw(self, edit_id: int, *, actor: str, reason: str) -> Row:
         """Take an edit back; what was delivered holds again from the next run on.

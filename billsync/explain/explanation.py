@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Final
 
-from billsync.explain import queries
+from billsync.explain import queries, queries_as_of
 from billsync.explain.queries import Row
 from billsync.explain.rules import EDGE, rule_sentence
 from loaders.warehouse import Warehouse
 
 SAP_ID_LENGTH: Final = 10
 _CENT: Final = Decimal("0.01")
+_MARKET_OFFSET: Final = timedelta(hours=10)
 # A quantity (23 digits) times a price (14) needs 37; Python's own 28 would round it.
 _EXACT: Final = Context(prec=60)
 _SECTIONS: Final = {
@@ -115,42 +116,50 @@ def explain_bill(
         LoaderError: the warehouse cannot be read.
     """
     contract_id, first_day, last_day = _find(warehouse, contract_id, period)
+    now = as_of is None
     key: dict[str, object] = {"contract_id": contract_id, "first_day": first_day, "last_day": last_day}
-    bill = _bill(warehouse, key, as_of)
+    if as_of is not None:
+        key |= {"as_of": as_of.astimezone(UTC).replace(tzinfo=None), "as_of_day": _last_ended_day(as_of)}
+    bill = _bill(warehouse, key)
     key |= {"bill_version": bill["bill_version"], "nmi": bill["nmi"]}
     is_priced = bill["status"] != "NOT_PRICEABLE"
     reads = queries.READS.run(warehouse, key)
-    lines = _lines(
-        (queries.LINES if as_of is None else queries.LINES_AS_OF).run(warehouse, key),
-        reads,
-        queries.PRICED_READS.run(warehouse, key),
-    )
-    now = as_of is None
     comparisons = queries.COMPARISON.run(warehouse, key) if now else []
+    lines = _lines_now(warehouse, key, reads) if now else _lines_then(warehouse, key, reads)
     return Explanation(
         bill=bill,
         lines=lines,
         totals=_totals(bill, lines) if is_priced else None,
         reads=reads,
-        versions=queries.VERSIONS.run(warehouse, key),
+        versions=(queries.VERSIONS if now else queries_as_of.VERSIONS).run(warehouse, key),
         problems=[] if is_priced else queries.PROBLEMS.run(warehouse, key),
         exceptions=_touching(bill, queries.EXCEPTIONS.run(warehouse, key)) if now else [],
         readings=queries.READINGS.run(warehouse, key) if now else [],
         comparison=comparisons[0] if comparisons else None,
-        revisions=queries.REVISIONS.run(warehouse, key),
-        edits=queries.EDITS.run(warehouse, key),
+        revisions=_known(queries.REVISIONS.run(warehouse, key), "revision_day", key),
+        edits=_known(queries.EDITS.run(warehouse, key), "billing_day", key),
         as_of=as_of,
     )
 
 
-def _bill(warehouse: Warehouse, key: Mapping[str, object], as_of: datetime | None) -> Row:
+def _last_ended_day(instant: datetime) -> date:
+    """The last market day (UTC+10) that had ended."""
+    return (instant.astimezone(UTC) + _MARKET_OFFSET).date() - timedelta(days=1)
+
+
+def _known(rows: Sequence[Row], day_column: str, key: Mapping[str, object]) -> Sequence[Row]:
+    """Rows of the billing days that had ended."""
+    last = key.get("as_of_day")
+    return [row for row in rows if last is None or row[day_column] <= last]
+
+
+def _bill(warehouse: Warehouse, key: Mapping[str, object]) -> Row:
     """The bill as it is, or as it was known at an instant."""
-    if as_of is None:
+    if "as_of" not in key:
         return queries.BILL.run(warehouse, key)[0]
-    instant = as_of.astimezone(UTC).replace(tzinfo=None)
-    found = queries.BILL_AS_OF.run(warehouse, {**key, "as_of": instant})
+    found = queries_as_of.BILL.run(warehouse, key)
     if not found:
-        msg = f"contract {key['contract_id']} had no bill {key['first_day']}..{key['last_day']} on {instant}Z"
+        msg = f"contract {key['contract_id']} had no bill {key['first_day']}..{key['last_day']} on {key['as_of']}Z"
         raise NoSuchBillError(msg)
     return found[0]
 
@@ -173,16 +182,41 @@ def _find(warehouse: Warehouse, contract_id: str, period: tuple[date, date] | No
     )
 
 
-def _lines(rows: Sequence[Row], reads: Sequence[Row], priced_reads: Sequence[Row]) -> list[Line]:
+def _lines_now(warehouse: Warehouse, key: Mapping[str, object], reads: Sequence[Row]) -> list[Line]:
+    rows = queries.LINES.run(warehouse, key)
+    priced = queries.PRICED_READS.run(warehouse, key)
+    return _lines(rows, [_reads_behind(row, rows, reads, priced) for row in rows])
+
+
+def _lines_then(warehouse: Warehouse, key: Mapping[str, object], reads: Sequence[Row]) -> list[Line]:
+    rows = queries_as_of.LINES.run(warehouse, key)
+    priced = queries_as_of.PRICED_READS.run(warehouse, key)
+    spread = [read for read in reads if read["register_key"]]
+    return _lines(
+        rows,
+        [
+            [read for read in spread if read["section"] == _SECTIONS.get(str(row["charge_type"]))]
+            + [
+                read
+                for read in priced
+                if read["section"] == _SECTIONS.get(str(row["charge_type"]))
+                and read["price_start_date"] == row["price_start_date"]
+            ]
+            for row in rows
+        ],
+    )
+
+
+def _lines(rows: Sequence[Row], reads_behind: Sequence[Sequence[Row]]) -> list[Line]:
     further_steps = {_rate_key(row) for row in rows if row["block_number"] > 1}
     return [
         Line(
             row=row,
             exact_amount_aud=_exact_amount(row),
             sentence=rule_sentence(row, is_stepped=_rate_key(row) in further_steps),
-            reads=_reads_behind(row, rows, reads, priced_reads),
+            reads=reads,
         )
-        for row in rows
+        for row, reads in zip(rows, reads_behind, strict=True)
     ]
 
 

@@ -4,7 +4,7 @@ What belongs here: the queries, what each one answers, and how to run them. What
 (``explanation``), words (``rules``) and layout (``rendering``). Nothing here writes.
 
 A query names its bill by ``:contract_id``, ``:first_day``, ``:last_day``, ``:bill_version`` and ``:nmi``;
-``:as_of`` is an instant.
+``:as_of`` is an instant, ``:as_of_day`` the last billing day that had ended then.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from loaders.errors import MissingTableError
 from loaders.warehouse import Warehouse
 
 Row = Mapping[str, Any]
-_PARAMETER: Final = re.compile(r":(contract_id|first_day|last_day|bill_version|nmi|as_of)\b")
+_PARAMETER: Final = re.compile(r":(contract_id|first_day|last_day|bill_version|nmi|as_of|as_of_day)\b")
 
 
 @dataclass(frozen=True)
@@ -218,30 +218,17 @@ order by reads.section, reads.nmi_suffix, min(reads.market_date), reads.file_nam
 )
 
 VERSIONS: Final = Query(
-    "Every version of the bill.",
+    "Every version of the bill up to the one shown.",
     """
 select bill_version, status, total_ex_gst_aud, gst_aud, total_inc_gst_aud, usage_kwh, feed_in_kwh, read_version_at
 from marts.fct_shadow_bill_versions
-where contract_id = :contract_id and period_start_date = :first_day and period_end_date = :last_day
+where
+    contract_id = :contract_id
+    and period_start_date = :first_day
+    and period_end_date = :last_day
+    and bill_version <= :bill_version
 order by bill_version
 """,
-    may_be_missing=True,
-)
-
-# The same questions to what an earlier version kept of itself.
-BILL_AS_OF: Final = Query(
-    "The bill as the last version known at an instant had it.",
-    BILL.sql.replace("marts.fct_shadow_bills", "marts.fct_shadow_bill_versions")
-    + " and (known_from_at is null or known_from_at <= :as_of) order by bill_version desc",
-    may_be_missing=True,
-)
-
-LINES_AS_OF: Final = Query(
-    "The lines of that version.",
-    LINES.sql.replace("marts.fct_shadow_bill_lines", "marts.fct_shadow_bill_line_versions").replace(
-        "and lines.period_end_date = :last_day",
-        "and lines.period_end_date = :last_day and lines.bill_version = :bill_version",
-    ),
     may_be_missing=True,
 )
 
@@ -261,7 +248,9 @@ order by revision_day
 EDITS: Final = Query(
     "Edits of the bill's reads by people.",
     """
-select file_name, kind, nmi_suffix, market_date, made_by, made_at, reason, withdrawn_by, withdrawn_at, withdrawn_reason
+select
+    file_name, kind, nmi_suffix, market_date, billing_day, made_by, made_at, reason, withdrawn_by, withdrawn_at,
+    withdrawn_reason
 from raw.read_edits
 where nmi = :nmi and market_date between :first_day and :last_day
 order by made_at, file_name

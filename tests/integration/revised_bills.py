@@ -7,7 +7,8 @@ worked out by hand: 28 days are 201.60 + 28.00 = 229.60 ex GST, 252.56 with it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -76,10 +77,12 @@ class RevisedBills:
     Attributes:
         folder: where the warehouse lies.
         built: the warehouse.
+        connection: what changes go through while the warehouse is held open.
     """
 
     folder: Path
     built: PricingWarehouse = field(init=False)
+    connection: duckdb.DuckDBPyConnection | None = None
 
     def __post_init__(self) -> None:
         self.built = PricingWarehouse(self.folder)
@@ -103,10 +106,21 @@ class RevisedBills:
         marks = ", ".join("?" for _ in names)
         self.execute(f"insert into raw.{table} ({', '.join(names)}) values ({marks})", [values[name] for name in names])
 
-    def execute(self, sql: str, parameters: Sequence[object] = ()) -> None:
-        """Change the raw layer."""
-        with duckdb.connect(str(self.built.path)) as connection:
-            connection.execute(sql, list(parameters))
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """Hold the warehouse open for many changes; opening it takes longer than each of them."""
+        with duckdb.connect(str(self.built.path)) as self.connection:
+            self.connection.begin()
+            yield
+            self.connection.commit()
+        self.connection = None
+
+    def execute(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Change the raw layer, or ask it."""
+        if self.connection is not None:
+            return self.connection.execute(sql, list(parameters)).fetchall()
+        with self.open():
+            return self.execute(sql, parameters)
 
     def deliver(
         self,
@@ -117,33 +131,45 @@ class RevisedBills:
         stamp: str,
         *,
         name: str | None = None,
+        source: str = "FILE",
+        quality: str = "A",
     ) -> None:
         """Deliver a channel-day in a file of its own."""
         name, text = name or f"{contract_id}-{day}-{stamp}.csv", ",".join(str(value) for value in values)
         self.insert(
-            "meter_files", billing_day=billing_day, source="FILE", file_name=name, file_hash=name, status="ACCEPTED"
+            "meter_files", billing_day=billing_day, source=source, file_name=name, file_hash=name, status="ACCEPTED"
         )
         self.insert(
-            "meter_interval_records", billing_day=billing_day, source="FILE", file_name=name, line_number=3,
+            "meter_interval_records", billing_day=billing_day, source=source, file_name=name, line_number=3,
             nmi=nmi_of(contract_id), nmi_suffix="E1", unit="kWh", interval_length_minutes=1440 // len(values),
             interval_date=day.strftime("%Y%m%d"), values_text=text, value_count=len(values), content_hash=text,
-            quality_method="A", update_text=stamp,
+            quality_method=quality, update_text=stamp,
         )  # fmt: skip
 
-    def deliver_read(self, contract_id: str, billing_day: date, reads: tuple[date, date], kwh: int) -> None:
-        """Deliver the record of a basic meter's two reads in a file of its own."""
+    def deliver_read(
+        self,
+        contract_id: str,
+        billing_day: date,
+        reads: tuple[date, date],
+        kwh: int | str,
+        *,
+        register: str = "11",
+        stamp: str | None = None,
+        name: str | None = None,
+    ) -> None:
+        """Deliver the record of a basic register's two reads in a file of its own; a text is the energy as written."""
         since, until = reads
-        name = f"{contract_id}-{until}.csv"
+        name = name or f"{contract_id}-{until}.csv"
         self.insert(
             "meter_files", billing_day=billing_day, source="FILE", file_name=name, file_hash=name, status="ACCEPTED"
         )
         self.insert(
             "meter_accumulation_records", billing_day=billing_day, source="FILE", file_name=name, line_number=2,
-            nmi=nmi_of(contract_id), nmi_suffix="11", direction_indicator="E", previous_register_read="1000",
+            nmi=nmi_of(contract_id), nmi_suffix=register, direction_indicator="E", previous_register_read="1000",
             previous_read_text=f"{since:%Y%m%d}000001", previous_quality_method="A",
-            current_register_read=str(1000 + kwh), current_read_text=f"{until:%Y%m%d}000001",
-            current_quality_method="A", quantity=f"{kwh}.0", unit="kWh", update_text=f"{billing_day:%Y%m%d}010000",
-            content_hash=name,
+            current_register_read=str(1000 + Decimal(kwh)), current_read_text=f"{until:%Y%m%d}000001",
+            current_quality_method="A", quantity=str(kwh), unit="kWh",
+            update_text=stamp or f"{billing_day:%Y%m%d}010000", content_hash=f"{name} {kwh}",
         )  # fmt: skip
 
     def publish(self, plan: Mapping[str, Any], seen: date) -> None:

@@ -30,6 +30,7 @@
         work.covered_interval_count,
         work.event_actual_count,
         work.event_substituted_count,
+        work.event_unknown_count,
         records.value_count,
         {{ values_column }}
     from {{ ref('int_channel_days__work') }} as work

@@ -104,6 +104,27 @@
     ]) }}
 {%- endmacro %}
 
+{# What is wrong with a quality flag, method and reason together (MDFF specification), or null: A stands alone, E has a method and
+   no reason, S and F have both, V neither. The reason of an A says what happened. Whether a method is one of estimates or
+   of substitutes is not looked at: the market operator's own examples mix them. #}
+{% macro quality_trouble(flag, quality_method, reason_code) -%}
+    {%- set method = clean_text('substring(' ~ quality_method ~ ', 2, 10)') -%}
+    case
+        when {{ flag }} in ('A', 'V') and {{ method }} is not null then 'has a method'
+        when {{ flag }} in ('E', 'S', 'F') and {{ method }} is null then 'has no method'
+        when
+            {{ flag }} in ('E', 'S', 'F')
+            and {{ method }} not in (
+                {%- for number in (range(11, 26) | list) + (range(51, 60) | list) + (range(61, 70) | list) + (range(71, 76) | list) %}
+                '{{ number }}'{{ "," if not loop.last }}
+                {%- endfor %}
+            )
+            then 'has a method that nobody knows'
+        when {{ flag }} in ('S', 'F') and {{ reason_code }} is null then 'has no reason'
+        when {{ flag }} in ('E', 'V') and {{ reason_code }} is not null then 'has a reason'
+    end
+{%- endmacro %}
+
 {# A number of kWh or kW as people write it: three decimals. #}
 {% macro three_decimals(expression) %}{{ text_of(rounded(expression, 18, 3)) }}{% endmacro %}
 

@@ -49,15 +49,28 @@ def path(tmp_path: Path) -> Path:
         connection.execute(f"""
             create schema marts; create schema intermediate; create schema staging;
             create table marts.fct_shadow_bills ({BILL});
-            create table marts.fct_shadow_bill_versions ({BILL}, known_from_at timestamp);
+            create table marts.fct_shadow_bill_versions ({BILL}, known_from_at timestamp, first_status varchar,
+                first_status_reason varchar, status_known_from_at timestamp);
             create table marts.fct_shadow_bill_line_versions ({LINE});
+            create table marts.fct_bill_revisions (contract_id varchar, period_start_date date, period_end_date date,
+                revision_day date, from_version integer, to_version integer, cause varchar, first_changed_date date,
+                last_changed_date date, difference_aud decimal(18,2), outcome varchar, reason varchar);
+            insert into marts.fct_bill_revisions values ('C', '2026-02-05', '2026-03-05', '2026-04-14', 1, 2, 'READS',
+                '2026-02-07', '2026-02-07', 3.30, 'REBILL_BEFORE_ISSUE', 'not issued');
+            create schema raw;
+            create table raw.read_edits (file_name varchar, kind varchar, nmi varchar, nmi_suffix varchar,
+                market_date date, billing_day date, made_by varchar, made_at timestamp, reason varchar,
+                withdrawn_by varchar, withdrawn_at timestamp, withdrawn_reason varchar);
+            insert into raw.read_edits values ('edit-1', 'EDIT', 'N', 'E1', '2026-02-07', '2026-04-13', 'ann',
+                '2026-04-14 01:00:00', 'check read', null, null, null);
             create table intermediate.int_plan_versions__in_force (plan_id varchar, version_hash varchar,
-                version_number integer, dated_from date, last_date date);
+                version_number integer, dated_from date, first_date date, last_date date, first_seen_billing_day date);
             create table staging.stg_plans__versions (plan_id varchar, version_hash varchar, display_name varchar);
             insert into marts.fct_shadow_bills values {bill(2, 110, "33.00", "3.30", "36.30")});
             insert into marts.fct_shadow_bill_versions values
-                {bill(1, 100, "30.00", "3.00", "33.00")}, '2026-03-05 14:00:00'),
-                {bill(2, 110, "33.00", "3.30", "36.30")}, '2026-04-14 14:00:00');
+                {bill(1, 100, "30.00", "3.00", "33.00")}, '2026-03-05 14:00:00', 'HELD', 'READ_SPIKE: 9 kWh',
+                '2026-03-09 14:00:00'),
+                {bill(2, 110, "33.00", "3.30", "36.30")}, '2026-04-14 14:00:00', 'READY', null, '2026-04-14 14:00:00');
             insert into marts.fct_shadow_bill_line_versions values
                 {line(1, 100, "30.00", "3.00")}, {line(2, 110, "33.00", "3.30")};
         """)
@@ -80,6 +93,23 @@ def test_bill_as_of_is_the_last_version_known_then_and_its_lines_make_it(
     assert explained.totals
     assert explained.totals.adds_up
     assert [line.row["quantity"] for line in explained.lines] == [Decimal(100 if version == 1 else 110)]
+
+
+@pytest.mark.parametrize(
+    ("as_of", "status", "counts"),
+    [
+        (datetime(2026, 3, 9, 13, 59, tzinfo=UTC), "HELD", (1, 0, 0)),
+        (datetime(2026, 3, 9, 14, tzinfo=UTC), "READY", (1, 0, 0)),
+        (datetime(2026, 4, 13, 14, tzinfo=UTC), "READY", (1, 0, 1)),
+        (datetime(2026, 4, 14, 14, tzinfo=UTC), "READY", (2, 1, 1)),
+    ],
+)
+def test_bill_as_of_knows_nothing_of_what_came_later(
+    path: Path, as_of: datetime, status: str, counts: tuple[int, int, int]
+) -> None:
+    explained = explain_bill(DuckDBWarehouse(path), "C", PERIOD, as_of)
+    assert explained.bill["status"] == status
+    assert (len(explained.versions), len(explained.revisions), len(explained.edits)) == counts
 
 
 def test_bill_before_its_first_version_was_not_known(path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from billsync.reads_cli import changed_values
+from billsync.reads_cli import changed_values, with_last_edit
 from loaders.errors import PermanentError
 from loaders.operational_db import open_engine, upgrade
 from loaders.read_edits import (
@@ -105,6 +105,32 @@ def test_edit_without_a_reason_is_refused(edits: ReadEdits) -> None:
 def test_single_intervals_are_changed_in_kwh_whatever_was_delivered() -> None:
     current = {"kwh_factor": Decimal("0.001"), "values_text": "500,,250"}
     assert changed_values(current, ["2=1.5", "3=0"]) == ["0.500", "1.5", "0"]
+
+
+def test_later_edit_of_a_day_outranks_the_earlier_one_though_no_run_saw_it(edits: ReadEdits, tmp_path: Path) -> None:
+    for reason in ("meter test", "meter test, read again", "typing error"):
+        edits.add(WHOLE, actor="ann", reason=reason)
+    edits.add(replace(WHOLE, market_date=date(2026, 3, 3)), actor="ann", reason="another day")
+    stamps = [row["update_text"] for row in staged(edits, tmp_path)["meter_interval_records"]]
+    assert stamps == ["20260305235959", "20260306000000", "20260306000001", "20260305235959"]
+
+
+def test_further_edit_begins_from_the_last_one_that_no_run_has_seen(edits: ReadEdits) -> None:
+    delivered = {"read_version_at": datetime(2026, 3, 5), "kwh_factor": Decimal("0.001"), "values_text": "500,250"}  # noqa: DTZ001
+    key = (WHOLE.nmi, WHOLE.nmi_suffix, WHOLE.market_date)
+    assert with_last_edit(delivered, edits.last(*key)) == delivered
+    edits.add(replace(WHOLE, values=[Decimal(3), Decimal(4)]), actor="ann", reason="first")
+    number = edits.add(replace(WHOLE, values=[Decimal(5), Decimal(4)]), actor="ann", reason="second")
+    current = with_last_edit(delivered, edits.last(*key))
+    assert current
+    assert changed_values(current, ["2=6"]) == ["5", "6"]
+    edits.withdraw(number, actor="ann", reason="slip")
+    current = with_last_edit(delivered, edits.last(*key))
+    assert current
+    assert changed_values(current, ["2=6"]) == ["3", "6"]
+    # A delivery that was stamped later holds, and is what a further edit begins from.
+    later = {**delivered, "read_version_at": datetime(2026, 3, 9)}  # noqa: DTZ001
+    assert with_last_edit(later, edits.last(*key)) == later
 
 
 DELIVERED = {

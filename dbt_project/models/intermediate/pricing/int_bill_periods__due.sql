@@ -3,6 +3,8 @@
 -- have changed: revised_by says whether its READS, its PRICES (a new plan version) or the retailer's facts (CONTRACT: days,
 -- plan, terms, registers, manual readings) are not those that it was worked with.
 {%- set worked_facts = left_by_earlier_run('intermediate', 'int_bill_facts__worked') %}
+{%- set worked_files = left_by_earlier_run('intermediate', 'int_meter_files__worked') %}
+{%- set bill_reads = left_by_earlier_run('marts', 'fct_bill_read_versions') %}
 with bills as (
     select
         contract_id,
@@ -64,7 +66,48 @@ nmi_days as (
             and records.file_name = files.file_name
 ),
 
+{% if worked_files and bill_reads -%}
+-- Deliveries that were worked before: a basic meter's read that they held then may be gone, as that of a withdrawn edit is
+-- (int_channel_days__touched knows of interval data).
+known_files as (
+    select
+        files.billing_day,
+        files.source,
+        files.file_name
+    from {{ ref('int_meter_files__touched') }} as files
+    inner join {{ worked_files }} as worked
+        on
+            files.billing_day = worked.billing_day
+            and files.source = worked.source
+            and files.file_name = worked.file_name
+),
+
+{% endif -%}
 revised_by_reads as (
+    {%- if worked_files and bill_reads %}
+    select
+        reads.contract_id,
+        reads.period_start_date,
+        reads.period_end_date
+    from {{ bill_reads }} as reads
+    inner join known_files
+        on
+            reads.delivery_billing_day = known_files.billing_day
+            and reads.source = known_files.source
+            and reads.file_name = known_files.file_name
+    where
+        reads.register_key <> ''
+        and not exists (
+            select 1
+            from {{ ref('stg_meter_data__accumulation_records') }} as records
+            where
+                records.billing_day = reads.delivery_billing_day
+                and records.source = reads.source
+                and records.file_name = reads.file_name
+                and records.line_number = reads.line_number
+        )
+    union
+    {%- endif %}
     select distinct
         bills.contract_id,
         bills.period_start_date,

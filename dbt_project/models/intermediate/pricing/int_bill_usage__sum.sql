@@ -59,6 +59,7 @@ select
     max(is_estimated) as has_estimates,
     max(is_substituted) as has_substitutes,
     max(read_version_at) as read_version_at,
+    cast(count(*) as integer) as read_day_count,
     cast(sum(is_estimated) as integer) as estimated_day_count,
     cast(sum(is_substituted) as integer) as substituted_day_count
 from reads

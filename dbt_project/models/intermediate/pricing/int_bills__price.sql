@@ -1,5 +1,5 @@
 -- One row per due bill: its totals before anything holds it, or why it has none. content_hash says whether two
--- computations of a bill are the same bill, of reads as good.
+-- computations of a bill are the same bill, of as much energy on as many days, of reads as good.
 with totals as (
     select
         contract_id,
@@ -52,7 +52,9 @@ select
     problems.not_priceable_reason,
     {{ text_hash(concat_text([
         "last_plans.plan_id", "'|'", "totals.lines_text", "'|'", "problems.not_priceable_reason", "'|'",
-        text_of('read_usage.estimated_day_count', 6), "'|'", text_of('read_usage.substituted_day_count', 6),
+        text_of('read_usage.usage_kwh'), "'|'", text_of('read_usage.feed_in_kwh'), "'|'",
+        text_of('read_usage.read_day_count', 10), "'|'", text_of('read_usage.estimated_day_count', 10), "'|'",
+        text_of('read_usage.substituted_day_count', 10),
     ])) }} as content_hash
 from {{ ref('int_bill_periods__due') }} as due
 left join last_plans

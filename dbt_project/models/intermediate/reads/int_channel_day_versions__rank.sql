@@ -8,7 +8,7 @@
 {%- set record_key = ['billing_day', 'source', 'file_name', 'line_number'] %}
 {%- set energy %}cast({{ safe_decimal('value_text', 23, 14) }} * kwh_factor as {{ kwh_type() }}){% endset %}
 -- One row per delivered version of a channel-day of energy. version_rank 1 is current: the latest read_version_at of all
--- deliveries known, whichever run works; of equal stamps the one delivered first. is_conflicting marks a channel-day
+-- deliveries known (of an API's answers that say the same, the first one's), whichever run works; of equal stamps the one delivered first. is_conflicting marks a channel-day
 -- whose latest stamp came with different contents: nothing in the data says which is right. Contents that differ only in how
 -- their numbers are written (1.0 and 1.00, Wh and kWh) are the same.
 -- depends_on: {{ ref('int_channel_days__touched') }}, {{ ref('int_meter_files__touched') }}
@@ -60,7 +60,9 @@ with delivered as (
     {%- endif %}
 ),
 
-ranked as (
+-- The API is asked for a day again and again and stamps nothing: an answer that says what its last one said is no version of
+-- its own. It would outrank what a person put right meanwhile.
+answers as (
     select
         nmi,
         nmi_suffix,
@@ -74,12 +76,79 @@ ranked as (
         interval_length_minutes,
         value_form,
         has_negative_value,
+        case
+            when
+                content_hash = lag(content_hash) over (
+                    partition by nmi, nmi_suffix, market_date order by read_version_at, content_hash, file_name, line_number
+                )
+                and min(content_hash) over (partition by nmi, nmi_suffix, market_date, read_version_at)
+                = max(content_hash) over (partition by nmi, nmi_suffix, market_date, read_version_at)
+                then 1
+            else 0
+        end as is_repeated
+    from delivered
+    where source = 'API'
+),
+
+stated as (
+    select
+        nmi,
+        nmi_suffix,
+        market_date,
+        billing_day,
+        source,
+        file_name,
+        line_number,
+        read_version_at,
+        content_hash,
+        interval_length_minutes,
+        value_form,
+        has_negative_value,
+        read_version_at as stated_at
+    from delivered
+    where source <> 'API'
+    union all
+    select
+        nmi,
+        nmi_suffix,
+        market_date,
+        billing_day,
+        source,
+        file_name,
+        line_number,
+        read_version_at,
+        content_hash,
+        interval_length_minutes,
+        value_form,
+        has_negative_value,
+        max(case when is_repeated = 0 then read_version_at end) over (
+            partition by nmi, nmi_suffix, market_date order by read_version_at, content_hash, file_name, line_number
+            rows between unbounded preceding and current row
+        ) as stated_at
+    from answers
+),
+
+ranked as (
+    select
+        nmi,
+        nmi_suffix,
+        market_date,
+        billing_day,
+        source,
+        file_name,
+        line_number,
+        read_version_at,
+        stated_at,
+        content_hash,
+        interval_length_minutes,
+        value_form,
+        has_negative_value,
         row_number() over (
             partition by nmi, nmi_suffix, market_date
-            order by read_version_at desc, billing_day, source desc, file_name, line_number
+            order by stated_at desc, billing_day, source desc, file_name, line_number
         ) as version_rank,
-        max(read_version_at) over (partition by nmi, nmi_suffix, market_date) as latest_version_at
-    from delivered
+        max(stated_at) over (partition by nmi, nmi_suffix, market_date) as latest_stated_at
+    from stated
 ),
 
 compared as (
@@ -91,7 +160,7 @@ compared as (
         max(content_hash) as last_hash,
         count(*) as latest_count
     from ranked
-    where read_version_at = latest_version_at
+    where stated_at = latest_stated_at
     group by nmi, nmi_suffix, market_date
 ),
 
@@ -116,7 +185,7 @@ doubtful as (
             compared.nmi = ranked.nmi
             and compared.nmi_suffix = ranked.nmi_suffix
             and compared.market_date = ranked.market_date
-            and ranked.read_version_at = ranked.latest_version_at
+            and ranked.stated_at = ranked.latest_stated_at
     inner join {{ ref('stg_meter_data__interval_records') }} as records
         on
             ranked.billing_day = records.billing_day

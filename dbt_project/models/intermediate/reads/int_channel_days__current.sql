@@ -22,7 +22,7 @@
 {%- endset %}
 -- One row per channel-day of energy: its current read version as 48 half hours of kWh, exact, with the quality of its
 -- intervals counted. The values are split once, here; every later model works on these columns (half_hours_of).
--- An interval of no known quality (left out by the 400 records of a V day, or under a flag nobody knows) counts as
+-- An interval of no known quality (left out by the 400 records of a V day, or under a flag nobody knows there) counts as
 -- estimated, as nothing says it is better, and again in unknown_quality_interval_count.
 -- depends_on: {{ ref('int_channel_days__touched') }}
 with odd_records as (
@@ -131,7 +131,7 @@ split_days as (
         + case when quality_flag in ('A', 'S', 'F') then 0 else value_count - covered_interval_count end
             as estimated_interval_count,
         0 as missing_interval_count,
-        case
+        event_unknown_count + case
             when quality_flag in ('A', 'S', 'F', 'E') then 0
             else value_count - covered_interval_count
         end as unknown_quality_interval_count

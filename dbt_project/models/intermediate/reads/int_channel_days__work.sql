@@ -23,7 +23,10 @@ events as (
         cast(sum(interval_count) as integer) as covered_count,
         cast(sum(case when quality_flag = 'A' then interval_count else 0 end) as integer) as actual_count,
         cast(sum(case when quality_flag in ('S', 'F') then interval_count else 0 end) as integer) as substituted_count,
-        cast(sum(case when quality_flag = 'N' then interval_count else 0 end) as integer) as missing_count
+        cast(sum(case when quality_flag = 'N' then interval_count else 0 end) as integer) as missing_count,
+        cast(
+            sum(case when coalesce(quality_flag, '-') in ('A', 'S', 'F', 'E', 'N') then 0 else interval_count end) as integer
+        ) as unknown_count
     from sizes
     group by billing_day, source, file_name, parent_line_number
 ),
@@ -65,6 +68,7 @@ select
     coalesce(events.covered_count, 0) as covered_interval_count,
     coalesce(events.actual_count, 0) as event_actual_count,
     coalesce(events.substituted_count, 0) as event_substituted_count,
+    coalesce(events.unknown_count, 0) as event_unknown_count,
     case
         when coalesce(events.missing_count, 0) > 0 then 'ODD'
         when current_versions.interval_length_minutes not in ({{ plain_lengths() | join(', ') }}) then 'ODD'

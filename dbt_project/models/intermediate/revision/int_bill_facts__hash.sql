@@ -1,7 +1,7 @@
 {{ config(tags=['rating']) }}
 -- One row per bill that has orders up to the run: a hash over what the retailer's database says that decides its price. The
--- contract's days, its customer's tax, its plans and terms, its registers and manual readings, each clipped to the
--- bill's period: a correction of one of them changes the hash of exactly the bills that it reaches.
+-- contract's days, its customer's tax, its plans and terms, its registers and manual readings with the reading that its orders
+-- begin from, each clipped to the bill's period: a correction of one of them changes the hash of exactly the bills that it reaches.
 with bills as (
     select
         contract_id,
@@ -129,6 +129,27 @@ manual_readings as (
                 )
             )
     group by bills.contract_id, bills.period_start_date, bills.period_end_date
+),
+
+-- Where a meter is read by hand, the order's own previous reading stands in for a first reading that nobody delivered. An
+-- interval meter's says nothing about its bill.
+previous_readings as (
+    select
+        orders.contract_id,
+        orders.period_start_date,
+        orders.scheduled_read_date as period_end_date,
+        {{ join_text(
+            concat_text(["orders.device_id", "'|'", "orders.register_id", "'|'", text_of(rounded("orders.previous_reading", 24, 14))]),
+            ';', 'orders.device_id, orders.register_id, orders.previous_reading'
+        ) }} as readings_text
+    from {{ ref('stg_retailer__meter_reading_orders') }} as orders
+    inner join manual_readings
+        on
+            orders.contract_id = manual_readings.contract_id
+            and orders.period_start_date = manual_readings.period_start_date
+            and orders.scheduled_read_date = manual_readings.period_end_date
+    where orders.previous_reading is not null
+    group by orders.contract_id, orders.period_start_date, orders.scheduled_read_date
 )
 
 select
@@ -142,6 +163,7 @@ select
         "customers.customer_type", "'|'", text_of("customers.is_gst_registered", 1), "'|'",
         "service_points.jurisdiction", "'|'", "plans.plans_text", "'|'", "terms.terms_text", "'|'",
         "registers.registers_text", "'|'", "manual_readings.readings_text",
+        "case when previous_readings.contract_id is null then '' else '|' end", "previous_readings.readings_text",
     ])) }} as facts_hash
 from bills
 left join {{ ref('stg_retailer__contracts') }} as contracts
@@ -172,3 +194,8 @@ left join manual_readings
         bills.contract_id = manual_readings.contract_id
         and bills.period_start_date = manual_readings.period_start_date
         and bills.period_end_date = manual_readings.period_end_date
+left join previous_readings
+    on
+        bills.contract_id = previous_readings.contract_id
+        and bills.period_start_date = previous_readings.period_start_date
+        and bills.period_end_date = previous_readings.period_end_date

@@ -1,4 +1,5 @@
--- Days whose 400 records do not say the quality of each interval once: gaps under a V, overlaps, places outside the day.
+-- Days whose 400 records do not say the quality of each interval once: gaps under a V, overlaps, places outside the day, or no
+-- quality of their own (V, or none).
 with found as (
     select
         nmi,
@@ -25,6 +26,6 @@ select
     {{- channel_problem_columns('EVENTS_INCOMPLETE', concat_text([
         "'channel '", "nmi_suffix", "' '", days_in_words(), "': '", text_of('event_count'),
         "' interval events give a quality to '", text_of('covered_count'), "' of '", text_of('interval_count'),
-        "' intervals'", "case when covered_count = interval_count then ' but overlap or leave the day' else '' end",
+        "' intervals'", "case when covered_count = interval_count then ' but some overlap, leave the day or carry no quality of their own' else '' end",
     ])) }}
 from runs

@@ -1,4 +1,5 @@
--- Records whose quality is missing or is a flag that nobody knows.
+-- Records whose quality is missing or is a flag that nobody knows; a basic meter's read knows no V. A read before the first
+-- may lack its quality.
 with found as (
     select
         nmi,
@@ -32,3 +33,14 @@ select
     ])) }}
 from {{ ref('int_accumulation_records__judge') }}
 where current_quality_flag is null or current_quality_flag not in ('A', 'S', 'F', 'E', 'N')
+
+union all
+select
+    {{- channel_problem_columns('QUALITY_INVALID', concat_text([
+        "'register '", "nmi_suffix", "' read on '", text_of('first_market_date', 10), "': the quality is '",
+        "previous_quality_method",
+    ])) }}
+from {{ ref('int_accumulation_records__judge') }}
+where
+    previous_quality_flag not in ('A', 'S', 'F', 'E', 'N')
+    and coalesce(current_quality_flag, '-') in ('A', 'S', 'F', 'E', 'N')

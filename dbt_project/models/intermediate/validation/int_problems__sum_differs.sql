@@ -1,8 +1,19 @@
 -- Registers that counted something else than was delivered: a basic meter's record against its two reads, and a channel's
 -- intervals against what its register counted (index reads of 500 records; NEM13 records and the retailer's readings
 -- of the same channel). A read falls somewhere into its day, so the sum may take the days of the two reads or leave them.
--- Without the register's multiplier, a second read, or with days missing in between nothing is compared.
-with stated_reads as (
+-- Without the register's multiplier, a second read, or with days missing in between nothing is compared, nor is what a register
+-- counted that went backwards: it has a rule of its own, and one cause is one problem.
+with backwards as (
+    select distinct
+        nmi,
+        nmi_suffix,
+        first_market_date,
+        last_market_date
+    from {{ ref('int_register_reads__judge') }}
+    where is_rolled_over = 0
+),
+
+stated_reads as (
     select
         nmi,
         nmi_suffix,
@@ -166,6 +177,7 @@ spans as (
                 + case when index_spans.advance < 0 then coalesce(registers.turn_reading, 0) else 0 end
             ) * registers.multiplier as {{ kwh_type() }}
         ) as register_kwh,
+        1 as is_index,
         index_spans.billing_day
     from index_spans
     inner join registers
@@ -179,6 +191,7 @@ spans as (
         {{ add_days('spread.first_date', -1) }} as first_market_date,
         spread.last_date as last_market_date,
         abs(spread.energy_kwh) as register_kwh,
+        0 as is_index,
         {{ filed_under('coalesce(judged.due_billing_day, spread.last_date)') }} as billing_day
     from {{ ref('int_accumulation_reads__span') }} as spread
     inner join {{ ref('int_nmis__judge') }} as judged
@@ -200,6 +213,7 @@ interval_sums as (
         spans.first_market_date,
         spans.last_market_date,
         spans.register_kwh,
+        spans.is_index,
         spans.billing_day,
         cast(count(*) as integer) as day_count,
         sum(case
@@ -222,7 +236,7 @@ interval_sums as (
     where usage.is_conflicting = 0 and usage.market_date >= (select min(all_spans.first_market_date) from spans as all_spans)
     group by
         spans.nmi, spans.nmi_suffix, spans.meter_class, spans.jurisdiction, spans.first_market_date,
-        spans.last_market_date, spans.register_kwh, spans.billing_day
+        spans.last_market_date, spans.register_kwh, spans.is_index, spans.billing_day
 ),
 
 compared as (
@@ -236,6 +250,7 @@ compared as (
         register_kwh,
         least_kwh,
         most_kwh,
+        is_index,
         billing_day
     from interval_sums
     where
@@ -253,6 +268,7 @@ compared as (
         register_kwh,
         abs(energy_kwh) as least_kwh,
         abs(energy_kwh) as most_kwh,
+        0 as is_index,
         billing_day
     from stated_reads
 ),
@@ -269,11 +285,21 @@ found as (
         compared.billing_day
     from compared
     {{ judged_by('SUM_DIFFERS', ['TOLERANCE_SHARE', 'TOLERANCE_KWH'], 'compared', 'last_market_date') }}
+    left join backwards
+        on
+            compared.is_index = 0
+            and compared.nmi = backwards.nmi
+            and compared.nmi_suffix = backwards.nmi_suffix
+            and compared.first_market_date = backwards.first_market_date
+            and compared.last_market_date = backwards.last_market_date
     where
-        compared.register_kwh
-        < compared.least_kwh - compared.least_kwh * parameters.tolerance_share - parameters.tolerance_kwh
-        or compared.register_kwh
-        > compared.most_kwh + compared.most_kwh * parameters.tolerance_share + parameters.tolerance_kwh
+        backwards.nmi is null
+        and (
+            compared.register_kwh
+            < compared.least_kwh - compared.least_kwh * parameters.tolerance_share - parameters.tolerance_kwh
+            or compared.register_kwh
+            > compared.most_kwh + compared.most_kwh * parameters.tolerance_share + parameters.tolerance_kwh
+        )
 ),
 
 distinct_spans as (

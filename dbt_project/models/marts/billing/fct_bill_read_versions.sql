@@ -8,8 +8,39 @@
 ) }}
 -- One row per bill version, channel or basic meter's register, and market day: the read version whose energy is in it.
 -- A revision finds the bills it touches here, an auditor the file and line behind a cent. A channel-day in conflict, or of
--- a channel that no part of the plan prices, is in no bill and not here.
-with reads as (
+-- a channel that no part of the plan prices, is in no bill and not here. A version keeps the reads that it was made from: one
+-- that says the same and comes later makes no version and takes nobody's place.
+{%- set bill_key = ['contract_id', 'period_start_date', 'period_end_date', 'bill_version'] %}
+{%- set columns = bill_key + [
+    'nmi_suffix', 'register_key', 'market_date', 'nmi', 'section', 'energy_kwh', 'read_first_date', 'read_last_date', 'source',
+    'delivery_billing_day', 'file_name', 'line_number', 'read_version_at', 'content_hash',
+] %}
+with {% if is_incremental() -%}
+kept as (
+    {{ picked_rows(this, ref('int_shadow_bills__rework'), bill_key, columns) }}
+),
+
+{% endif -%}
+new_bills as (
+    select
+        bills.contract_id,
+        bills.period_start_date,
+        bills.period_end_date,
+        bills.bill_version
+    from {{ ref('int_shadow_bills__rework') }} as bills
+    {%- if is_incremental() %}
+    where not exists (
+        select 1
+        from kept
+        where
+            {%- for column in bill_key %}
+            kept.{{ column }} = bills.{{ column }}{{ " and" if not loop.last }}
+            {%- endfor %}
+    )
+    {%- endif %}
+),
+
+reads as (
     select
         bills.contract_id,
         bills.period_start_date,
@@ -29,7 +60,7 @@ with reads as (
         daily_usage.line_number,
         daily_usage.read_version_at,
         channel_days.content_hash
-    from {{ ref('int_shadow_bills__rework') }} as bills
+    from new_bills as bills
     inner join {{ ref('int_channel_days__assign') }} as channel_days
         on
             bills.contract_id = channel_days.contract_id
@@ -61,7 +92,7 @@ with reads as (
         cast(null as integer) as line_number,
         cast(null as {{ instant_type() }}) as read_version_at,
         channel_days.content_hash
-    from {{ ref('int_shadow_bills__rework') }} as bills
+    from new_bills as bills
     inner join {{ ref('int_channel_days__assign') }} as channel_days
         on
             bills.contract_id = channel_days.contract_id
@@ -102,7 +133,7 @@ with reads as (
         spread.line_number,
         spread.read_version_at,
         spread.content_hash
-    from {{ ref('int_shadow_bills__rework') }} as bills
+    from new_bills as bills
     inner join {{ ref('int_contract_days') }} as days
         on
             bills.contract_id = days.contract_id
@@ -132,3 +163,11 @@ select
     read_version_at,
     cast(content_hash as {{ text_type(64) }}) as content_hash
 from reads
+{%- if is_incremental() %}
+union all
+select
+    {%- for column in columns %}
+    {{ column }}{{ "," if not loop.last }}
+    {%- endfor %}
+from kept
+{%- endif %}
