@@ -65,7 +65,9 @@ class SqlServerSource:
         try:
             yield lambda: source
         finally:
-            source.close_connection()
+            # A connection that was lost cannot be closed in an orderly way.
+            with contextlib.suppress(Exception):
+                source.close_connection()
 
 
 def prepare_soda() -> None:

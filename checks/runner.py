@@ -124,16 +124,24 @@ def verify_contracts(
 ) -> list[CheckOutcome]:
     """Verify contracts on a warehouse, open for as long as it takes.
 
+    What could not be evaluated is asked once more on a warehouse that is opened anew: a connection may have been lost.
+
     Args:
         contracts: what to verify.
         source: opens the warehouse for Soda.
         variables: values for ``${var.NAME}`` in the contracts.
     """
-    outcomes: list[CheckOutcome] = []
+    first = _verified(contracts, source, variables or {})
+    unsure = [one for one in contracts if any(check.outcome == "not_evaluated" for check in first[one.path])]
+    again = _verified(unsure, source, variables or {}) if unsure else {}
+    return [check for one in contracts for check in (again.get(one.path) or first[one.path])]
+
+
+def _verified(
+    contracts: Sequence[TableContract], source: DataSource, variables: Mapping[str, str]
+) -> dict[Path, list[CheckOutcome]]:
     with source() as data_source:
-        for contract in contracts:
-            outcomes += verify_contract(contract, data_source(), variables or {})
-    return outcomes
+        return {one.path: verify_contract(one, data_source(), variables) for one in contracts}
 
 
 def verify_contract(contract: TableContract, source: Any, variables: Mapping[str, str]) -> list[CheckOutcome]:
@@ -150,16 +158,19 @@ def verify_contract(contract: TableContract, source: Any, variables: Mapping[str
             )
     except Exception as error:  # noqa: BLE001 - whatever Soda raises, the checks did not run
         return unevaluated(contract, f"{type(error).__name__}: {error}")
-    found = dict(_outcomes_of(contract, session))
     why = "; ".join(session.get_errors()) if session.has_errors else "Soda gave no result for it"
+    found = dict(_outcomes_of(contract, session, why))
     missing = [name for name in contract.check_names if name not in found]
     return [*found.values(), *unevaluated(contract, why, missing)]
 
 
-def _outcomes_of(contract: TableContract, session: Any) -> Iterator[tuple[str, CheckOutcome]]:
+def _outcomes_of(contract: TableContract, session: Any, why: str) -> Iterator[tuple[str, CheckOutcome]]:
     for result in session.contract_verification_results:
         for check in result.check_results:
-            yield check_name(check.check.relative_path), outcome_of(contract, check)
+            outcome = outcome_of(contract, check)
+            if outcome.outcome == "not_evaluated":
+                (outcome,) = unevaluated(contract, why, [outcome.name])
+            yield outcome.name, outcome
 
 
 def outcome_of(contract: TableContract, result: Any) -> CheckOutcome:

@@ -194,7 +194,7 @@ def test_short_text_ends_in_dots_where_it_does_not_fit(render: Render, text: str
 
 
 def test_short_text_of_nothing_is_nothing(render: Render) -> None:
-    assert one(render, "{{ short_text('nullif(1, 1)', 10) }}") is None
+    assert one(render, "{{ short_text(\"nullif('a', 'a')\", 10) }}") is None
 
 
 def test_join_text_keeps_the_order_asked_for(render: Render) -> None:

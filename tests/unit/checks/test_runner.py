@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import duckdb
 import pytest
@@ -131,3 +134,38 @@ def test_check_name_of_a_column_check_with_qualifier() -> None:
 def test_every_contract_of_the_project_names_its_own_folder_and_file() -> None:
     for contract in read_contracts():
         assert (contract.path.parent.name, contract.path.stem) == (contract.schema, contract.table)
+
+
+def test_contract_whose_connection_is_lost_is_verified_on_another(tmp_path: Path) -> None:
+    _contract(tmp_path)
+    warehouse = _warehouse(tmp_path, "'0000000001', 'READY', 12.50")
+    opened = []
+
+    @contextmanager
+    def lost_at_first() -> Iterator[Callable[[], Any]]:
+        with DuckDBSource(warehouse)() as data_source:
+            source = data_source()
+            if not opened:
+                source.close_connection()
+            opened.append(source)
+            yield lambda: source
+
+    outcomes = verify_contracts(read_contracts(tmp_path), lost_at_first)
+    assert len(opened) == 2
+    assert {one.outcome for one in outcomes} == {"passed"}
+
+
+def test_contract_that_cannot_be_verified_says_why(tmp_path: Path) -> None:
+    _contract(tmp_path)
+    warehouse = _warehouse(tmp_path)
+
+    @contextmanager
+    def lost() -> Iterator[Callable[[], Any]]:
+        with DuckDBSource(warehouse)() as data_source:
+            source = data_source()
+            source.close_connection()
+            yield lambda: source
+
+    outcomes = verify_contracts(read_contracts(tmp_path), lost)
+    assert {one.outcome for one in outcomes} == {"not_evaluated"}
+    assert all(one.blocks and one.detail.startswith("not evaluated: ") for one in outcomes)
