@@ -1,7 +1,8 @@
 """``python -m benchmarks.revisions``: a month of many contracts, then a revision of one percent of it.
 
 Prints the table that docs/performance.md keeps: pricing everything once against finding, pricing again and judging the
-bills that a later delivery reaches.
+bills that a later delivery reaches. The short run is measured several times on copies of the warehouse; the median
+counts.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from typing import Final
 import click
 import duckdb
 
-from benchmarks.measure import machine, measured
+from benchmarks.measure import Measurement, machine, measured
 
 DAY: Final = date(2026, 3, 5)
 LATER: Final = DAY + timedelta(days=40)
 DAYS: Final = 30
+REPEATS: Final = 3
 PRICED: Final = ("fct_bill_revisions", "fct_bill_read_versions", "int_bill_facts__worked", "int_meter_files__worked")
 
 
@@ -49,6 +51,17 @@ def revise(path: Path, percent: int) -> int:
     return int(counted[0]) if counted else 0
 
 
+def _price_revision(folder: Path) -> Measurement:
+    """The median of several runs, each on the warehouse as it was before."""
+    warehouse, before = folder / "warehouse.duckdb", folder / "before.duckdb"
+    shutil.copyfile(warehouse, before)
+    runs = []
+    for _ in range(REPEATS):
+        shutil.copyfile(before, warehouse)
+        runs.append(measured("price_revision", str(folder), LATER.isoformat()))
+    return sorted(runs, key=lambda run: run.cpu_seconds)[REPEATS // 2]
+
+
 @click.command()
 @click.option("--contracts", default=75_000, show_default=True, help="Contracts whose bills close.")
 @click.option("--percent", default=1, show_default=True, help="Percent of them whose whole month is revised.")
@@ -60,7 +73,7 @@ def main(contracts: int, percent: int) -> None:
         measured("seed_bills", str(folder), DAY.isoformat(), str(contracts))
         full = measured("price_all", str(folder), DAY.isoformat(), first.isoformat())
         measured("revise", str(folder), LATER.isoformat(), str(percent))
-        again = measured("price_revision", str(folder), LATER.isoformat())
+        again = _price_revision(folder)
         with duckdb.connect(str(folder / "warehouse.duckdb"), read_only=True) as warehouse:
             reached, anew = warehouse.execute(
                 "select count(*), count(*) filter (to_version = 2) from marts.fct_bill_revisions"
