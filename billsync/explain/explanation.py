@@ -191,20 +191,7 @@ def _lines_now(warehouse: Warehouse, key: Mapping[str, object], reads: Sequence[
 def _lines_then(warehouse: Warehouse, key: Mapping[str, object], reads: Sequence[Row]) -> list[Line]:
     rows = queries_as_of.LINES.run(warehouse, key)
     priced = queries_as_of.PRICED_READS.run(warehouse, key)
-    spread = [read for read in reads if read["register_key"]]
-    return _lines(
-        rows,
-        [
-            [read for read in spread if read["section"] == _SECTIONS.get(str(row["charge_type"]))]
-            + [
-                read
-                for read in priced
-                if read["section"] == _SECTIONS.get(str(row["charge_type"]))
-                and read["price_start_date"] == row["price_start_date"]
-            ]
-            for row in rows
-        ],
-    )
+    return _lines(rows, [_reads_behind_then(row, reads, priced) for row in rows])
 
 
 def _lines(rows: Sequence[Row], reads_behind: Sequence[Sequence[Row]]) -> list[Line]:
@@ -231,13 +218,9 @@ def _exact_amount(row: Row) -> Decimal:
 
 
 def _reads_behind(row: Row, rows: Sequence[Row], reads: Sequence[Row], priced_reads: Sequence[Row]) -> list[Row]:
-    """The reads of the days on which the line's price holds for its channels.
-
-    A basic meter's read covers many days and is spread over them, so it stands behind every price of its section.
-    """
+    """The reads of the days on which the line's price holds for its channels."""
     section = _SECTIONS.get(str(row["charge_type"]))
     version = _version(row)
-    spread = [read for read in reads if read["section"] == section and read["register_key"]]
     own = [read for read in priced_reads if read["section"] == section and _version(read) == version]
     starts = sorted(
         {other["price_start_date"] for other in rows
@@ -247,9 +230,24 @@ def _reads_behind(row: Row, rows: Sequence[Row], reads: Sequence[Row], priced_re
     for read in own:
         number, first = read["season_number"], read["first_local_date"]
         seasons[number] = min(first, seasons.get(number, first))
-    return spread + [
+    return _spread(reads, section) + [
         read for read in own if _price_start(seasons[read["season_number"]], starts) == row["price_start_date"]
     ]
+
+
+def _reads_behind_then(row: Row, reads: Sequence[Row], priced_reads: Sequence[Row]) -> list[Row]:
+    """The same of a version as it was, whose priced reads say themselves from when their price holds."""
+    section = _SECTIONS.get(str(row["charge_type"]))
+    return _spread(reads, section) + [
+        read
+        for read in priced_reads
+        if read["section"] == section and read["price_start_date"] == row["price_start_date"]
+    ]
+
+
+def _spread(reads: Sequence[Row], section: str | None) -> list[Row]:
+    """A basic meter's reads: each covers many days, so it stands behind every price of its section."""
+    return [read for read in reads if read["section"] == section and read["register_key"]]
 
 
 def _version(row: Row) -> tuple[object, object]:
